@@ -1,0 +1,1 @@
+"""When: schedules and events. Imports airflow and the composition root only."""

@@ -1,0 +1,97 @@
+"""Settings from the environment (`IPRWATCH_*`), and the folders of one data space.
+
+A space is a data folder of its own: `demo` (invented items) or `live` (real ones); they never mix. The space last used is
+remembered, so that `iprwatch search` after `make run` looks where the run wrote. Raises InputError.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from iprwatch.errors import InputError
+
+Space = Literal["demo", "live"]
+SPACES: tuple[Space, ...] = ("demo", "live")
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. Secrets come from the environment or from files only."""
+
+    model_config = SettingsConfigDict(env_prefix="IPRWATCH_", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=lambda: user_data_path("iprwatch"))  # holds demo/ and live/
+    cache: Path = Field(default_factory=lambda: user_cache_path("iprwatch"))  # exported models; safe to delete
+    space: Space | None = None  # unset: the space last used
+    database: str = ""  # SQLAlchemy URL; empty: SQLite in the space's folder
+    landing: str = ""  # folder or fsspec URL; empty: in the space's folder
+    model: str = "default"  # a sentence-transformers name or folder; `default` is the packaged English model
+    model_revision: str = ""  # pinned revision of a named model
+    sources: tuple[Path, ...] = ()  # more folders of declarations, as JSON list
+    contact: str = ""  # sent in the User-Agent header to the offices
+    threads: int | None = None  # encoder threads; unset: all cores
+    newsroom_port: int = 0  # 0: any free port
+
+    @cached_property
+    def current(self) -> Space:
+        """The space to use: set, remembered, or live."""
+        if self.space:
+            return self.space
+        try:
+            word = (self.home / "space").read_text("utf-8").strip()
+        except OSError:
+            return "live"
+        return "demo" if word == "demo" else "live"
+
+    @property
+    def folder(self) -> Path:
+        """The data folder of the current space."""
+        return self.home / self.current
+
+    @property
+    def database_url(self) -> str:
+        """Where the ledger is."""
+        return self.database or f"sqlite:///{self.folder / 'ledger.sqlite'}"
+
+    @property
+    def landing_url(self) -> str:
+        """Where responses are kept."""
+        return self.landing or str(self.folder / "landing")
+
+    @property
+    def index_folder(self) -> Path:
+        """Where the embedded index is."""
+        return self.folder / "index"
+
+    @property
+    def log_folder(self) -> Path:
+        """Where logs are."""
+        return self.folder / "log"
+
+    def prepared(self) -> Settings:
+        """The same settings, with the folder made and the space remembered. Raises InputError where it cannot be written."""
+        try:
+            self.log_folder.mkdir(parents=True, exist_ok=True)
+            (self.home / "space").write_text(self.current, "utf-8")
+        except OSError as error:
+            raise InputError(
+                f"The data folder {self.folder} cannot be written: {error.strerror}",
+                "Set IPRWATCH_HOME to a folder you own",
+            ) from None
+        return self
+
+
+def load_settings(**given: object) -> Settings:
+    """The settings of this process; `given` wins over the environment. Raises InputError."""
+    try:
+        return Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = "; ".join(f"IPRWATCH_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise InputError(f"A setting is not usable: {faults}", "See docs/settings.md") from None
+    except ValueError as error:
+        raise InputError(f"A setting is not usable: {error}", "See docs/settings.md") from None

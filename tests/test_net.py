@@ -1,0 +1,55 @@
+"""Which addresses are public, and where the host map leads."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spiders.net import is_public, map_url
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::a00:1", "2001:db8::1", "localhost", ""])  # fmt: skip
+def test_private_and_reserved_addresses(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "193.5.93.80", "2a00:1450:4001::1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+)
+def test_public_addresses(address: str) -> None:
+    assert is_public(address)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_judged(text: str) -> None:
+    assert is_public(text) in (True, False)
+
+
+def test_the_map_leads_to_loopback_under_the_real_host() -> None:
+    hosts = {"office.example": "127.0.0.1:8001"}
+    assert map_url("https://Office.example/a?b=c#d", hosts) == ("http://127.0.0.1:8001/a?b=c", "Office.example")
+    assert map_url("https://other.example/", hosts) is None
+    assert map_url("https://other.example/", {"*": "127.0.0.1:1"}) == ("http://127.0.0.1:1/", "other.example")
+
+
+@pytest.mark.parametrize(("address", "refused"), [("10.0.0.8", True), ("127.0.0.1", True), ("8.8.8.8", False)])
+def test_the_resolver_hands_out_public_addresses_only(
+    monkeypatch: pytest.MonkeyPatch, address: str, refused: bool
+) -> None:
+    from scrapy.resolver import CachingThreadedResolver
+    from twisted.internet.defer import Deferred, succeed
+    from twisted.internet.error import DNSLookupError
+
+    from spiders import download
+
+    def stub(self: object, name: str, timeout: object = ()) -> Deferred[str]:
+        return succeed(address)
+
+    monkeypatch.setattr(CachingThreadedResolver, "getHostByName", stub)
+    resolver = download.PublicResolver.__new__(download.PublicResolver)
+    found: list[str] = []
+    failed: list[object] = []
+    resolver.getHostByName("rebound.example").addCallbacks(found.append, lambda failure: failed.append(failure.type))
+    assert (found, failed) == (([], [DNSLookupError]) if refused else ([address], []))
+    assert (download.refused.pop("rebound.example", "") == address) is refused
