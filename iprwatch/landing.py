@@ -33,7 +33,9 @@ class Landing:
             self.files.makedirs(self.root, exist_ok=True)
             spool.mkdir(parents=True, exist_ok=True)
         except (OSError, ImportError, ValueError) as error:
-            raise StoreError(f"The landing {url} cannot be used: {error}", "Set IPRWATCH_LANDING, or install its fsspec driver") from None
+            raise StoreError(
+                f"The landing {url} cannot be used: {error}", "Set IPRWATCH_LANDING, or install its fsspec driver"
+            ) from None
 
     def names(self) -> list[str]:
         """Every landed file, relative, oldest first by name (names begin with the time)."""

@@ -65,7 +65,9 @@ def find_by_url(connection: sa.Connection, urls: Sequence[str]) -> dict[str, str
     """Article id by address, aliases included."""
     found: dict[str, str] = {}
     for part in chunked(urls):
-        found |= {r.url: r.article for r in connection.execute(sa.select(article_urls).where(article_urls.c.url.in_(part)))}
+        found |= {
+            r.url: r.article for r in connection.execute(sa.select(article_urls).where(article_urls.c.url.in_(part)))
+        }
     return found
 
 
@@ -88,16 +90,21 @@ def find_vectors(connection: sa.Connection, hashes: Sequence[str], model: str) -
     found: dict[str, NDArray[np.float32]] = {}
     for part in chunked(hashes):
         rows = connection.execute(
-            sa.select(vectors.c.text_hash, vectors.c.vector).where(vectors.c.model == model, vectors.c.text_hash.in_(part))
+            sa.select(vectors.c.text_hash, vectors.c.vector).where(
+                vectors.c.model == model, vectors.c.text_hash.in_(part)
+            )
         )
         found |= {r.text_hash: np.frombuffer(r.vector, dtype="<f4") for r in rows}
     return found
 
 
-def store_vectors(connection: sa.Connection, found: Mapping[str, NDArray[np.float32]], model: str, runtime: str) -> None:
+def store_vectors(
+    connection: sa.Connection, found: Mapping[str, NDArray[np.float32]], model: str, runtime: str
+) -> None:
     """Keep vectors, so that the same text is never encoded again."""
     rows = [
-        {"text_hash": h, "model": model, "runtime": runtime, "vector": v.astype("<f4").tobytes()} for h, v in found.items()
+        {"text_hash": h, "model": model, "runtime": runtime, "vector": v.astype("<f4").tobytes()}
+        for h, v in found.items()
     ]
     upsert(connection, vectors, rows)
 
@@ -173,7 +180,9 @@ def _replace(connection: sa.Connection, table: sa.Table, article: str, rows: Seq
 
 def store_aliases(connection: sa.Connection, article: str, urls: Iterable[str]) -> None:
     """Remember that these addresses lead to the article; an address keeps its first owner."""
-    upsert(connection, article_urls, [{"url": u, "article": article} for u in dict.fromkeys(urls) if u], keep=("article",))
+    upsert(
+        connection, article_urls, [{"url": u, "article": article} for u in dict.fromkeys(urls) if u], keep=("article",)
+    )
 
 
 def enqueue(connection: sa.Connection, article: str, row_version: int) -> None:

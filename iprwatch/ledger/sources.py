@@ -132,7 +132,9 @@ def next_due(source: Source, outcome: Outcome, failures: int, now: datetime) -> 
     return now + max(interval * jitter, timedelta(seconds=outcome.retry_after or 0))
 
 
-def take_leases(connection: sa.Connection, ids: Sequence[str], holder: str, now: datetime, length: timedelta) -> list[str]:
+def take_leases(
+    connection: sa.Connection, ids: Sequence[str], holder: str, now: datetime, length: timedelta
+) -> list[str]:
     """Take the lease of each source that nobody holds; returns those that are ours now."""
     free = sa.or_(sources.c.lease_until.is_(None), sources.c.lease_until < now, sources.c.lease_holder == holder)
     connection.execute(

@@ -32,11 +32,17 @@ class Ledger:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             if parsed.drivername == "postgresql":
                 parsed = parsed.set(drivername="postgresql+psycopg")
-            self.engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS} if self._sqlite(parsed) else {})
+            self.engine = sa.create_engine(
+                parsed, connect_args={"timeout": BUSY_SECONDS} if self._sqlite(parsed) else {}
+            )
         except (ArgumentError, sa.exc.NoSuchModuleError) as error:
-            raise StoreError(f"IPRWATCH_DATABASE is not a database address: {error}", "Use sqlite:///… or postgresql://…") from None
+            raise StoreError(
+                f"IPRWATCH_DATABASE is not a database address: {error}", "Use sqlite:///… or postgresql://…"
+            ) from None
         except OSError as error:
-            raise StoreError(f"The ledger's folder cannot be made: {error}", "Set IPRWATCH_HOME to a folder you own") from None
+            raise StoreError(
+                f"The ledger's folder cannot be made: {error}", "Set IPRWATCH_HOME to a folder you own"
+            ) from None
         if self._sqlite(parsed):
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)

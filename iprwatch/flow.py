@@ -1,0 +1,218 @@
+"""The order of the steps, written once. A task of a scheduler and a shell command call the same functions.
+
+    due ──▶ collect ──▶ understand ──▶ index
+            (Scrapy;      (extract, group,   (queue → engine,
+             WARC and      embed, tag;        acknowledged)
+             outcomes)     ledger)
+
+What is to be done lies in the ledger and the landing: a run that is killed anywhere is finished by the next one.
+Does not decide when (that is `serve` or the scheduler), does not deliver.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from iprwatch.errors import Busy, NotFound
+from iprwatch.landing import run_name
+from iprwatch.ledger.documents import acknowledge, count_queued, find_documents, find_queued
+from iprwatch.ledger.sources import (
+    drop_leases,
+    enrol,
+    find_rechecks,
+    find_seen,
+    find_states,
+    record_outcome,
+    take_leases,
+)
+from iprwatch.ledger.tables import landings
+from iprwatch.ledger.upsert import upsert
+from iprwatch.understand import Counts, understand_pages
+from spiders.plan import Job, Outcome, Plan
+from spiders.run import run_crawl
+from spiders.source import Source
+
+if TYPE_CHECKING:
+    from iprwatch.context import Context
+
+LEASE = timedelta(minutes=45)  # longer than the longest crawl, so that a lease outlives its holder only after a kill
+INDEX_BATCH = 200  # documents a time, so that progress shows and memory stays flat
+
+Progress = Callable[[str, int, int], None]
+"""Hears (step, done, total); total 0 where it is not known."""
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """Shows nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """How sources are visited."""
+
+    host_map: Mapping[str, str] = field(default_factory=dict)  # host → `127.0.0.1:port`: the newsroom
+    limit: int | None = None  # newest items of each source at most
+    full: bool = False  # ignore validators
+    time_limit: float = 1800.0  # seconds
+    delay_scale: float = 1.0  # of the declared delays; 0 only on loopback
+
+
+@dataclass(slots=True)
+class Report:
+    """What a pass did, and how many seconds each step took."""
+
+    run: str = ""
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    indexed: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@contextmanager
+def whole_run(context: Context) -> Iterator[None]:
+    """The lock of a whole run in this data folder. Raises Busy at once where another holds it."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(context.settings.prepared().folder / "run.lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout:
+        raise Busy(
+            f"Another run is at work in {context.settings.folder}",
+            "Wait for it to end, or set IPRWATCH_HOME to another folder",
+        ) from None
+
+
+def run_pass(context: Context, ids: Sequence[str], visit: Visit, progress: Progress = silent) -> Report:
+    """Collect, understand and index. Raises StoreError, SourceError, ModelError."""
+    report = Report(run_name(context.clock.now()))
+    steps: dict[str, Callable[[], None]] = {
+        "collect": lambda: report.outcomes.update(collect(context, ids, visit, report.run, progress)),
+        "understand": lambda: report.counts.add(understand(context, progress)),
+        "index": lambda: setattr(report, "indexed", index_queued(context, progress)),
+    }
+    for name, step in steps.items():
+        started = time.perf_counter()
+        step()
+        report.seconds[name] = time.perf_counter() - started
+    return report
+
+
+def choose_sources(context: Context, wanted: Sequence[str] = ()) -> list[str]:
+    """The named sources, or every enabled one. Raises NotFound."""
+    if unknown := [w for w in wanted if w not in context.sources]:
+        raise NotFound(f"No source is called {', '.join(unknown)}", "See: iprwatch source list")
+    return list(wanted) or [s.id for s in context.sources.values() if s.enabled]
+
+
+def find_due(context: Context, ids: Sequence[str]) -> list[str]:
+    """Those of the sources that are due now."""
+    now = context.clock.now()
+    with context.ledger.write() as connection:
+        enrol(connection, ids, now)
+    with context.ledger.read() as connection:
+        states = find_states(connection)
+    return [i for i in ids if states[i].due <= now]
+
+
+def collect(
+    context: Context, ids: Sequence[str], visit: Visit, run: str, progress: Progress = silent
+) -> dict[str, Outcome]:
+    """Visit the sources whose lease is free; land their pages, record their outcomes."""
+    now = context.clock.now()
+    with context.ledger.write() as connection:
+        enrol(connection, ids, now)
+        ours = take_leases(connection, ids, run, now, LEASE)
+        jobs = tuple(_job(connection, context.sources[i], visit, context) for i in ours)
+    plan = Plan(
+        run_id=run, jobs=jobs, folder=context.landing.spool, host_map=visit.host_map,
+        user_agent=user_agent(context), time_limit=visit.time_limit,
+    )  # fmt: skip
+    done: list[str] = []
+
+    def hear(news: Outcome | str) -> None:
+        if isinstance(news, Outcome):
+            done.append(news.source)
+        progress("collect", len(done), len(jobs))
+
+    try:
+        found = run_crawl(plan, hear)
+        context.landing.admit_spooled()
+        with context.ledger.write() as connection:
+            for outcome in found.values():
+                record_outcome(connection, run, outcome, context.sources[outcome.source], context.clock.now())
+    finally:
+        with context.ledger.write() as connection:
+            drop_leases(connection, run)
+    return found
+
+
+def _job(connection: sa.Connection, source: Source, visit: Visit, context: Context) -> Job:
+    return Job(
+        source=source,
+        seen=find_seen(connection, source.id),
+        limit=visit.limit,
+        rechecks=find_rechecks(connection, source.id, context.clock.now()),
+        delay=source.delay.total_seconds() * visit.delay_scale,
+        full=visit.full,
+    )
+
+
+def user_agent(context: Context) -> str:
+    """Who is calling, with the contact where one is set."""
+    from iprwatch import __version__
+
+    contact = f" (+{context.settings.contact})" if context.settings.contact else ""
+    return f"iprwatch/{__version__}{contact}"
+
+
+def understand(context: Context, progress: Progress = silent) -> Counts:
+    """Understand every landed file that is not yet understood, oldest first."""
+    context.landing.admit_spooled()
+    total = Counts()
+    for name in pending_landings(context):
+        pages = 0
+        for counts in understand_pages(context, context.landing.pages(name)):
+            total.add(counts)
+            pages += counts.pages
+            progress("understand", total.pages, 0)
+        row = {"name": name, "run": name.rsplit("/", 1)[-1], "pages": pages, "understood": context.clock.now()}
+        with context.ledger.write() as connection:
+            upsert(connection, landings, [row])
+    return total
+
+
+def pending_landings(context: Context) -> list[str]:
+    """Names of landed files that are not yet understood, oldest first."""
+    with context.ledger.read() as connection:
+        done = set(connection.scalars(sa.select(landings.c.name).where(landings.c.understood.is_not(None))))
+    return [n for n in context.landing.names() if n not in done]
+
+
+def index_queued(context: Context, progress: Progress = silent) -> int:
+    """Give the index what it is owed; a row goes only when the index holds that version. Returns how many articles."""
+    with context.ledger.read() as connection:
+        owed = count_queued(connection)
+    economies = {s.id: s.economy for s in context.sources.values()}
+    done = 0
+    while owed:
+        with context.ledger.read() as connection:
+            ids = find_queued(connection, INDEX_BATCH)
+            documents = list(find_documents(connection, ids, context.encoder.model_id, economies))
+        if not ids:
+            break
+        held = context.index.upsert(documents)
+        gone = dict.fromkeys(set(ids) - {d.id for d in documents}, 2**31 - 1)  # queued, but no longer in the record
+        with context.ledger.write() as connection:
+            acknowledge(connection, {**held, **gone})
+        done += len(documents)
+        progress("index", done, owed)
+    return done
