@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from iprwatch.errors import Busy, NotFound
 from iprwatch.landing import run_name
-from iprwatch.ledger.documents import acknowledge, count_queued, find_documents, find_queued
+from iprwatch.ledger.documents import acknowledge, count_queued, enqueue_all, find_documents, find_queued
 from iprwatch.ledger.sources import (
     drop_leases,
     enrol,
@@ -134,7 +134,7 @@ def collect(
         jobs = tuple(_job(connection, context.sources[i], visit, context) for i in ours)
     plan = Plan(
         run_id=run, jobs=jobs, folder=context.landing.spool, host_map=visit.host_map,
-        user_agent=user_agent(context), time_limit=visit.time_limit,
+        user_agent=user_agent(context), time_limit=visit.time_limit, robots_scale=visit.delay_scale,
     )  # fmt: skip
     done: list[str] = []
 
@@ -216,3 +216,13 @@ def index_queued(context: Context, progress: Progress = silent) -> int:
         done += len(documents)
         progress("index", done, owed)
     return done
+
+
+def reindex(context: Context, progress: Progress = silent) -> int:
+    """Erase the embedded index and fill it again from the ledger; vectors come from there. Returns how many articles."""
+    from search.sqlite_rows import erase_index
+
+    erase_index(context.settings.index_folder)
+    with context.ledger.write() as connection:
+        enqueue_all(connection)
+    return index_queued(context, progress)

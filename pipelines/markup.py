@@ -12,9 +12,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import urljoin
 
-from cssselect import SelectorError
+from cssselect import HTMLTranslator, SelectorError
 from lxml import etree
-from lxml.cssselect import CSSSelector
 from lxml.html import HTMLParser, document_fromstring
 
 from pipelines.dates import Hint
@@ -121,9 +120,10 @@ def select(root: Any, selector: str) -> list[Any]:
 
 
 @cache
-def _compiled(selector: str) -> CSSSelector | None:
+def _compiled(selector: str) -> Any:
+    """Translated as in listings. Not lxml's CSSSelector: its `:contains()` needs a Python function that lxml 6.1 at times fails to find."""
     try:
-        return CSSSelector(selector.partition("::")[0], translator="html")
+        return etree.XPath(HTMLTranslator().css_to_xpath(selector.partition("::")[0]))
     except (SelectorError, etree.XPathError):
         return None
 

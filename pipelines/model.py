@@ -59,7 +59,6 @@ class Reading:
     strip_query: bool = True  # canonical address: drop the query except keep_params
     keep_params: tuple[str, ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict)  # leaked host → canonical host
-    keep_case: bool = False
     min_chars: int = 200  # less text than this, in a page without an entry summary, is "page without text"
     whole_page: bool = False  # a watched page: its text as a whole is the article
 

@@ -131,7 +131,7 @@ class SqliteIndex:
             note=note or found.note,
         )
 
-    def get(self, id: str) -> Document | None:  # noqa: A002  the protocol's name
+    def get(self, id: str) -> Document | None:
         """One document as indexed, vectors included; None if unknown."""
         with self._lock, translated(self._folder):
             self._follow()

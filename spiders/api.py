@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from pipelines.model import Entry
-from spiders.entries import Listing, ParseError, absolute, clean, decode
+from spiders.entries import Listing, ParseError, absolute, clean, decode, plain
 from spiders.source import Source
 
 
@@ -65,7 +65,7 @@ def _read_row(source: Source, row: Any, base: str) -> Entry:
     return Entry(
         url=absolute(link, base) if link else "",
         key=read(paths.key),
-        title=read(paths.title),
+        title=plain(read(paths.title)),  # WordPress writes titles as HTML
         published=read(paths.date),
         updated=read(paths.updated),
         summary=read(paths.summary),

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from urllib.parse import urldefrag, urljoin, urlsplit
+from html import unescape
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from w3lib.encoding import html_to_unicode, http_content_type_encoding
 
@@ -20,6 +21,9 @@ from spiders.source import Source, load_keywords
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 TAG = re.compile(r"<[^<>]*>")
+MARKUP = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)  # unlike TAG not the signs in "fees < 100 and > 50"
+LINE_BREAK = re.compile(r"<br\b[^<>]*>", re.IGNORECASE)
+NO_WORD = re.compile(r"[\W_]+")
 ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -48,6 +52,11 @@ def clean(text: object) -> str:
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         return ""
     return " ".join(CONTROL.sub("", str(text)).split())
+
+
+def plain(markup: str) -> str:
+    """One line of text of a string that is written as HTML: tags dropped, then entities read."""
+    return clean(unescape(MARKUP.sub("", LINE_BREAK.sub(" ", markup))))
 
 
 def absolute(link: str, base: str) -> str:
@@ -111,8 +120,10 @@ def is_item(source: Source, url: str) -> bool:
 
 
 def on_topic(source: Source, entry: Entry) -> bool:
-    """Whether title or summary match one of the declared keyword sets."""
+    """Whether title and summary, or for a row without both the words of its address, match a declared keyword set."""
     text = f"{entry.title} {TAG.sub(' ', entry.summary)}"
+    if not text.strip():
+        text = NO_WORD.sub(" ", unquote(urlsplit(entry.url).path))
     return not source.filter or any(load_keywords()[name].search(text) for name in source.filter)
 
 

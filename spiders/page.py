@@ -16,8 +16,8 @@ def parse_page(source: Source, body: bytes, url: str, content_type: str = "") ->
     """The page as its own only row. Raises ParseError."""
     if not body.strip():
         raise ParseError(url, "is an empty page")
-    title = ""
+    title = ""  # the declared heading, else the page's own name, which often carries the site's as well
     if not body.startswith(b"%PDF"):
         root = Selector(text=decode(body, content_type), type="html")
-        title = clean(root.css("title").xpath("string()").get(""))
+        title = clean(root.css(source.article.title or "title").xpath("string()").get(""))
     return Listing((Entry(url=source.url, title=title or source.title),), 1)

@@ -67,6 +67,7 @@ class Plan:
     max_bytes: int = MAX_BYTES
     max_redirects: int = 5
     timeout: float = 30.0  # seconds for one response
+    robots_scale: float = 1.0  # of the crawl-delay in robots.txt; 0 only on loopback
 
 
 @dataclass(frozen=True, slots=True)

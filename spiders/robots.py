@@ -20,6 +20,7 @@ class CrawlDelay:
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
         self.agent = crawler.settings["ROBOTSTXT_USER_AGENT"]
+        self.scale = crawler.settings.getfloat("CRAWL_DELAY_SCALE", 1.0)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -33,4 +34,4 @@ class CrawlDelay:
         asked = robotparser.crawl_delay(self.agent)
         assert self.crawler.engine
         _, slot = self.crawler.engine.downloader._get_slot(request)  # no public way to a slot
-        slot.delay = max(slot.delay, min(float(asked or 0), LONGEST))
+        slot.delay = max(slot.delay, min(float(asked or 0), LONGEST) * self.scale)

@@ -33,6 +33,7 @@ def build_settings(plan: Plan) -> dict[str, Any]:
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,  # one request at a time per host
         "DOWNLOAD_SLOTS": {h: {"concurrency": 1, "delay": d, "jitter": 0.0} for h, d in delays.items()},
         "DOWNLOAD_DELAY": max(delays.values(), default=0.0),  # hosts only a redirect or an item leads to
+        "CRAWL_DELAY_SCALE": plan.robots_scale,
         "DOWNLOAD_DELAY_JITTER": 0.0,  # a promised delay is a minimum
         "AUTOTHROTTLE_ENABLED": False,  # it undoes crawl-delay
         "DOWNLOAD_TIMEOUT": plan.timeout,

@@ -73,7 +73,7 @@ class Rows(Strict):
     author: str = ""
     key: str = ""
     language: str = ""
-    strip: str = ""  # prefix before the payload of an odd API answer, e.g. a JavaScript call
+    strip: str = ""  # API or listing: what stands before the payload of an odd answer, e.g. a JavaScript call
 
 
 class Paging(Strict):
@@ -113,7 +113,6 @@ class Canonical(Strict):
     strip_query: bool = True
     keep_params: tuple[str, ...] = ()
     hosts: dict[str, str] = {}  # leaked host → canonical host
-    keep_case: bool = False
 
 
 class Promise(Strict):
@@ -146,7 +145,9 @@ class Source(Strict):
     item: tuple[Regex, ...] = ()  # a row's address must match one; empty: all
     not_item: tuple[Regex, ...] = ()  # and none of these
     key: Regex = ""  # in address, title or text of an entry key: group 1, or the named groups joined, is the item key
-    filter: tuple[str, ...] = ()  # keyword sets (`keywords.yaml`): title + summary must match one
+    filter: tuple[
+        str, ...
+    ] = ()  # keyword sets (`keywords.yaml`): title + summary (without both: the address's words) must match one
     rows: Rows = Rows()
     paging: Paging = Paging()
     dates: Dates = Dates()
@@ -185,7 +186,6 @@ class Source(Strict):
             strip_query=canonical.strip_query,
             keep_params=canonical.keep_params,
             hosts=canonical.hosts,
-            keep_case=canonical.keep_case,
             whole_page=self.kind == "page",
         )
 

@@ -30,6 +30,7 @@ from spiders.entries import TAG
 Role = Literal["list", "item", "page", "inline"]
 CODED = ("content-encoding", "transfer-encoding", "content-length")
 OPEN = ".open"
+INLINE_TYPE = "text/html; charset=utf-8"
 BLOCK = 64 * 1024
 
 
@@ -49,6 +50,11 @@ class Capture:
     redirects: tuple[str, ...] = ()
 
 
+def is_bare(capture: Capture) -> bool:
+    """Whether no HTTP answer stands behind it: a row's own text, or a file added by hand."""
+    return capture.role == "inline" or not capture.final_url.startswith(("http:", "https:"))
+
+
 class Landing:
     """Writes one crawl's file; makes it with the first record."""
 
@@ -63,7 +69,7 @@ class Landing:
             self._open.parent.mkdir(parents=True, exist_ok=True)
             self._stream = self._open.open("xb")
         writer = WARCWriter(self._stream, gzip=True, warc_version="1.1")  # 1.1: dates finer than a second
-        inline = capture.role == "inline"
+        inline = is_bare(capture)
         head = None if inline else StatusAndHeaders(str(capture.status), _stored_headers(capture), "HTTP/1.1")
         record = writer.create_warc_record(
             capture.final_url,
@@ -71,7 +77,7 @@ class Landing:
             payload=BytesIO(capture.body),
             length=len(capture.body),
             http_headers=head,
-            warc_content_type="text/html; charset=utf-8" if inline else "",
+            warc_content_type=dict(capture.headers).get("Content-Type", INLINE_TYPE) if inline else "",
             warc_headers_dict={"WARC-Date": _now()},
         )
         writer.write_record(record)
@@ -155,7 +161,7 @@ def _read_page(record: Any, body: bytes, about: dict[str, Any]) -> Page | None:
     if about["role"] == "list":
         return None
     headers, head = record.rec_headers, record.http_headers
-    inline = about["role"] == "inline"
+    inline = head is None
     return Page(
         source=about["source"],
         url=about["url"],

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from office_server import Office, declare, serve, tagged
 
 from pipelines.model import Entry, Page
 from spiders.entries import entry_hash
@@ -23,7 +24,6 @@ from spiders.plan import Job, Outcome, Plan, Recheck, Seen, read_plan, write_pla
 from spiders.run import run_crawl
 from spiders.source import Source
 from spiders.warc import read_pages, repair
-from tests.office_server import Office, declare, serve, tagged
 
 PAGE = b"<html><body><main><p>A text of the office.</p></main></body></html>"
 

@@ -9,12 +9,12 @@ import warnings
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from office_server import declare
 
 from spiders.entries import ParseError, entry_hash
 from spiders.feed import parse_feed
 from spiders.parse import parse_list
 from spiders.sitemap import parse_sitemap
-from tests.office_server import declare
 
 URL = "https://office.example/news/rss.xml"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from office_server import declare
 
 from pipelines.model import Entry
 from spiders.entries import ParseError, fetch_address, next_page
 from spiders.parse import parse_list
-from tests.office_server import declare
 
 URL = "https://office.example/en/news/"
 PLAIN = declare(kind="listing", url=URL, item=[r"/news/\d{4}/"], key=r"/news/(\d{4}/[\w-]+)")

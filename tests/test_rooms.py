@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from pipelines.embed.weights import MODEL_ID
+from search.schema import Document, IndexedPassage
+from search.sqlite_index import SqliteIndex
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("dags", "iprwatch", "pipelines", "search", "spiders")
@@ -26,6 +33,7 @@ FUNCTION_MOST = 70  # the aim is 50
 CODE = sorted(p for room in ROOMS for p in (ROOT / room).rglob("*.py"))
 EVERY_FILE = [*CODE, ROOT / "bootstrap.py", *sorted((ROOT / "benchmarks").glob("*.py"))]
 HEAVY = {"torch", "transformers", "sentence_transformers", "airflow", "scrapy", "twisted"}
+LEDGER = {"sqlalchemy", "alembic"}
 
 
 def name(path: Path) -> str:
@@ -75,32 +83,52 @@ def test_every_room_is_seen() -> None:
     assert {p.relative_to(ROOT).parts[0] for p in CODE} == set(ROOMS)
 
 
-def loaded(*words: str) -> set[str]:
-    """The top-level modules that `iprwatch WORDS` has loaded when it ends."""
-    script = (
-        "import atexit, os, sys\n"
-        "atexit.register(lambda: os.write(9, '\\n'.join({m.split('.')[0] for m in sys.modules}).encode()))\n"
-        "from iprwatch.cli.main import main\n"
-        f"sys.argv = ['iprwatch', *{words!r}]\n"
-        "sys.exit(main())\n"
-    )
-    # File descriptor 9, so that the list is apart from whatever the command prints.
-    shell = ["bash", "-c", '"$@" 9>&1 >/dev/null', "bash", sys.executable, "-c", script]
-    done = subprocess.run(shell, capture_output=True, text=True, cwd=ROOT, timeout=60)
-    modules = set(done.stdout.split())
-    assert "iprwatch" in modules, done.stderr
-    return modules
+SCRIPT = """
+import atexit, pathlib, sys
+place = pathlib.Path(sys.argv[1])
+atexit.register(lambda: place.write_text("\\n".join(sys.modules)))
+sys.argv = ["iprwatch", *sys.argv[2:]]
+from iprwatch.cli.main import main
+sys.exit(main())
+"""
 
 
-def test_help_loads_nothing_heavy() -> None:
-    modules = loaded("--help")
+def run_and_list(place: Path, *words: str) -> tuple[set[str], str]:
+    """What `iprwatch WORDS` has loaded when it ends (top-level names), and what it printed."""
+    command = [sys.executable, "-c", SCRIPT, str(place), *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, done.stderr
+    modules = place.read_text().split()
+    assert "iprwatch.cli.main" in modules
+    return {m.split(".")[0] for m in modules}, done.stdout
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    modules, printed = run_and_list(tmp_path / "modules", "--help")
+    assert "search" in printed
     assert not modules & (
-        HEAVY | {"sqlalchemy", "pydantic_settings", "pydantic", "onnxruntime", "elasticsearch", "trafilatura"}
+        HEAVY | LEDGER | {"pydantic", "pydantic_settings", "onnxruntime", "elasticsearch", "trafilatura"}
     )
 
 
+@pytest.fixture
+def indexed() -> None:
+    """One article in the index of this test's data folder, with a vector of the default model's shape."""
+    text = "Patent fees rise in April."
+    vector = np.full(384, 384**-0.5, np.float32)
+    at = datetime(2026, 11, 2, tzinfo=UTC)
+    index = SqliteIndex(Path(os.environ["IPRWATCH_HOME"]) / "live" / "index", model=MODEL_ID)
+    document = Document(
+        "a", 1, "office", "XX", "en", "https://office.example/a", "Fees", text, "", at, at, "a", True, "outside", (),
+        (IndexedPassage(0, 0, len(text), text, vector),), MODEL_ID,
+    )  # fmt: skip
+    index.upsert([document])
+    index.close()
+
+
+@pytest.mark.usefixtures("indexed")
 @pytest.mark.parametrize("mode", ["keyword", "hybrid"])
-def test_a_search_loads_nothing_heavy(mode: str) -> None:
-    modules = loaded("search", "--mode", mode, "patent fees")
-    assert "search" in modules
-    assert not modules & (HEAVY | {"sqlalchemy", "alembic", "trafilatura", "dateparser"})
+def test_a_search_loads_nothing_heavy(mode: str, tmp_path: Path) -> None:
+    modules, printed = run_and_list(tmp_path / "modules", "search", "--mode", mode, "patent fees")
+    assert "Patent fees rise" in printed
+    assert not modules & (HEAVY | LEDGER | {"trafilatura", "dateparser"})

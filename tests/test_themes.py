@@ -95,6 +95,8 @@ def test_a_broken_hyphen_in_a_seed_is_joined() -> None:
         ("patent", "patentability", False),
         ("patent*", "patentability", True),
         ("trade", "the trademark office", False),
+        ("ISD", "words of wisdom", False),
+        ("art", "a smart choice", False),
         ("e-commerce", "E‑Commerce rules", True),
         ("indicación geográfica", "Nueva INDICACION  GEOGRAFICA", True),
         ("geistige* Eigentum*", "Schutz geistigen Eigentums", True),

@@ -71,7 +71,7 @@ def find_seen(connection: sa.Connection, source: str) -> Seen:
     known = connection.execute(sa.select(entries.c.key, entries.c.hash).where(entries.c.source == source))
     if row is None:
         return Seen()
-    return Seen(row.etag, row.last_modified, row.body_hash, {k: h for k, h in known})
+    return Seen(row.etag, row.last_modified, row.body_hash, {r.key: r.hash for r in known})
 
 
 def find_rechecks(connection: sa.Connection, source: str, now: datetime) -> tuple[Recheck, ...]:

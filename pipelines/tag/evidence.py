@@ -28,7 +28,7 @@ class Sentence:
 
     field: Literal["title", "text"]
     start: int
-    end: int
+    text: str
     folded: str
     found: tuple[Found, ...]
     factor: float
@@ -57,7 +57,7 @@ def read_sentences(title: str, text: str, language: str, matcher: Matcher) -> li
         folded = fold(raw)
         seen = sum(each.field == "text" for each in sentences[:OPENING])
         factor = TITLE_FACTOR if field == "title" else OPENING_FACTOR if seen < OPENING else 1.0
-        sentences.append(Sentence(field, start, end, folded, _kept(matcher.find(folded), raw), factor))
+        sentences.append(Sentence(field, start, raw, folded, _kept(matcher.find(folded), raw), factor))
     return sentences
 
 

@@ -8,7 +8,6 @@ vector too: it helps to score, but is never shown. Does no I/O; encodes once, wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,12 +25,10 @@ LEAST_SPREAD = 0.05  # of a theme's background scores; about a third of what is 
 
 @dataclass(frozen=True, slots=True)
 class Nearness:
-    """One theme against one article: standardised score, best passage (row), and the shown anchor with its plain cosine."""
+    """One theme against one article: standardised score, and the row of the passage that has it."""
 
     z: float
     passage: int
-    anchor: Anchor
-    cosine: float
 
 
 class Similarity:
@@ -47,9 +44,12 @@ class Similarity:
         misses = [miss for each in themes.themes.values() for miss in each.near_misses]
         raw = encoder.encode([text for _, text in texts])
         self._headings = {
-            theme: [self._ids.index(child) for child in themes.children(theme)] for theme in self._ids if not own[theme]
+            n: [self._ids.index(child) for child in themes.children(theme)]
+            for n, theme in enumerate(self._ids)
+            if not own[theme]
         }
         self._owners = np.array([self._ids.index(theme) for theme, _ in texts])
+        self._firsts = np.searchsorted(self._owners, np.arange(len(self._ids)))  # each theme's vectors stand together
         anchors = {anchor.id: anchor for theme in self._ids for anchor in self._shown[theme]}
         self._anchor_rows = {key: row for row, key in enumerate(anchors)}
         self._anchor_vectors = encoder.encode([anchor.text for anchor in anchors.values()])
@@ -59,20 +59,19 @@ class Similarity:
 
     def nearness(self, vectors: Matrix) -> dict[str, Nearness]:
         """Passage vectors (n, dims), n ≥ 1, unit length → every theme's nearness."""
-        best = self._per_theme(self._centred(vectors))
-        z = (best - self._background) / self._spread
-        cosines = vectors @ self._anchor_vectors.T
-        for n, theme in enumerate(self._ids):
-            if theme in self._headings:  # no sentence of its own: as near as the nearest of its children
-                z[:, n] = z[:, [n, *self._headings[theme]]].max(axis=1)
-        rows = z.argmax(axis=0)
-        found = {}
-        for n, theme in enumerate(self._ids):
-            row = int(rows[n])
-            anchor = max(self._shown[theme], key=lambda each: cosines[row, self._anchor_rows[each.id]])
-            cosine = float(cosines[row, self._anchor_rows[anchor.id]])
-            found[theme] = Nearness(float(z[row, n]), row, anchor, cosine)
-        return found
+        z = (self._per_theme(self._centred(vectors)) - self._background) / self._spread
+        for column, below in self._headings.items():  # no sentence of its own: as near as the nearest of its children
+            z[:, column] = z[:, [column, *below]].max(axis=1)
+        rows = z.argmax(axis=0).tolist()
+        best = z.max(axis=0).tolist()
+        return {theme: Nearness(best[n], rows[n]) for n, theme in enumerate(self._ids)}
+
+    def closest(self, theme: str, vector: Matrix) -> tuple[Anchor, float]:
+        """The statement of a theme that is shown beside a passage, with its plain cosine."""
+        shown = self._shown[theme]
+        cosines = self._anchor_vectors[[self._anchor_rows[each.id] for each in shown]] @ vector
+        best = int(cosines.argmax())
+        return shown[best], float(cosines[best])
 
     def _centred(self, vectors: Matrix) -> Matrix:
         moved = vectors - self._mean
@@ -80,9 +79,7 @@ class Similarity:
 
     def _per_theme(self, centred: Matrix) -> Matrix:
         """(n, themes): the best of each theme's vectors."""
-        products = centred @ self._vectors.T
-        columns: Sequence[Matrix] = [products[:, self._owners == n].max(axis=1) for n in range(len(self._ids))]
-        return np.stack(columns, axis=1)
+        return np.asarray(np.maximum.reduceat(centred @ self._vectors.T, self._firsts, axis=1))
 
     def _standard(self, misses: Matrix) -> tuple[Matrix, Matrix]:
         """Mean and spread, per theme, of the scores that other themes' sentences and all near-misses get."""

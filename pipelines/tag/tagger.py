@@ -8,19 +8,18 @@ Does not encode passages, read or write files. Raises ModelError when vectors co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp
 from typing import TYPE_CHECKING
 
 from pipelines.errors import ModelError
-from pipelines.model import Passage, Tag, Tagging, Verdict
-from pipelines.tag.evidence import Sentence, Words, count_gate, read_sentences, weigh_words
+from pipelines.model import Passage, Tagging, Verdict
+from pipelines.tag.evidence import Words, count_gate, read_sentences, weigh_words
+from pipelines.tag.explain import NO_WORDS, Reading, explain, squash
 from pipelines.tag.select import select_themes
 from pipelines.tag.similarity import Matrix, Nearness, Similarity
-from pipelines.tag.terms import fold
-from pipelines.tag.themes import Anchor, Themes
+from pipelines.tag.themes import Themes
 
 if TYPE_CHECKING:
     from pipelines.embed import Encoder
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 METHOD = "hybrid@1"
 SECOND_SIGN = 1.0  # standard deviations of nearness that make a lone weak term count
 CLEARLY_NEAR = 3.0  # standard deviations: no item without a word of IP came so near on the development half
-NO_WORDS = Words(0.0, (), {}, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +39,6 @@ class Weights:
     words_only_bias: float = -2.0
     z_floor: float = 0.7  # z is cut to floor…ceiling: a far passage is no proof against clear words
     z_ceiling: float = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Everything seen in one article."""
-
-    sentences: Sequence[Sentence]
-    words: Mapping[str, Words]
-    near: Mapping[str, Nearness]
-    scores: Mapping[str, float]  # raw, before squashing, by theme
 
 
 class Tagger:
@@ -71,13 +59,16 @@ class Tagger:
         self, title: str, text: str, language: str, passages: Sequence[Passage] = (), vectors: Matrix | None = None
     ) -> Tagging:
         """The verdict and at most three tags, best first. `vectors`: one unit row per passage, None: by words only."""
-        reading = self._read(title, text, language, vectors)
+        reading = self._read(title, text, language, vectors, passages)
         if not reading.sentences:
             return Tagging("not_ip", (), self.version)
         chosen = select_themes(self.themes, {theme: squash(score) for theme, score in reading.scores.items()})
         verdict = judge(reading, chosen)
-        tags = tuple(self._explain(theme, (title, text), passages, reading) for theme in chosen)
-        return Tagging(verdict, tags if verdict == "themed" else (), self.version)
+        if verdict != "themed":
+            return Tagging(verdict, (), self.version)
+        similarity = self._similarity if reading.near else None
+        tags = tuple(explain(self.themes, similarity, reading, theme) for theme in chosen)
+        return Tagging(verdict, tags, self.version)
 
     def rank(self, title: str, text: str, language: str, vectors: Matrix | None = None) -> dict[str, float]:
         """Every theme's probability, whether it would be shown or not."""
@@ -89,13 +80,15 @@ class Tagger:
             raise ModelError("vectors were given to a tagger without an encoder; give one, or tag by words only")
         return Similarity(self.themes, self._encoder)
 
-    def _read(self, title: str, text: str, language: str, vectors: Matrix | None) -> Reading:
+    def _read(
+        self, title: str, text: str, language: str, vectors: Matrix | None, passages: Sequence[Passage] = ()
+    ) -> Reading:
         sentences = read_sentences(title, text, language, self.themes.vocabulary.matcher(language))
         near = self._similarity.nearness(vectors) if vectors is not None and len(vectors) else {}
         signs = frozenset(theme for theme, each in near.items() if each.z >= SECOND_SIGN)
         words = weigh_words(self.themes, sentences, signs)
         scores = {theme: self._score(words.get(theme, NO_WORDS), near.get(theme)) for theme in self.themes.themes}
-        return Reading(sentences, words, near, scores)
+        return Reading(sentences, passages, vectors, words, near, scores)
 
     def _score(self, words: Words, near: Nearness | None) -> float:
         weights = self._weights
@@ -103,43 +96,6 @@ class Tagger:
             return weights.words_only_bias + weights.words * words.score
         z = min(max(near.z, weights.z_floor), weights.z_ceiling)
         return weights.bias + weights.words * words.score + weights.nearness * z
-
-    def _explain(self, theme: str, item: tuple[str, str], passages: Sequence[Passage], reading: Reading) -> Tag:
-        """The tag with the statement's sentence and the item's."""
-        near = reading.near.get(theme)
-        words = reading.words.get(theme, NO_WORDS)
-        anchor = near.anchor if near else self._anchor_by_words(theme, reading.sentences)
-        passage = passages[near.passage] if near and near.passage < len(passages) else None
-        sentence = tell(reading.sentences, words, passage, fold(f"{anchor.text} {self.themes.themes[theme].gist}"))
-        source = item[0] if sentence.field == "title" else item[1]
-        others = {
-            each: score for each, score in reading.scores.items() if self.themes.top(each) != self.themes.top(theme)
-        }
-        score = reading.scores[theme]
-        return Tag(
-            theme=theme,
-            probability=squash(score),
-            score=score,
-            anchor=anchor.id,
-            statement_sentence=anchor.text,
-            item_sentence=source[sentence.start : sentence.end],
-            field=sentence.field,
-            start=sentence.start,
-            end=sentence.end,
-            runner_up=max(others, key=lambda each: others[each], default=""),
-            matched=words.terms,
-            cosine=near.cosine if near else None,
-        )
-
-    def _anchor_by_words(self, theme: str, sentences: Sequence[Sentence]) -> Anchor:
-        """Without vectors: the statement that shares most words with the item."""
-        item = frozenset(word for sentence in sentences for word in sentence.folded.split())
-        return max(self.themes.statements(theme), key=lambda each: len(item & _content(fold(each.text))))
-
-
-def squash(score: float) -> float:
-    """Logistic function: raw score → 0…1."""
-    return 1.0 / (1.0 + exp(-score))
 
 
 def judge(reading: Reading, chosen: Sequence[str]) -> Verdict:
@@ -155,24 +111,3 @@ def judge(reading: Reading, chosen: Sequence[str]) -> Verdict:
     if chosen and (ip or clear or near):
         return "themed"
     return "outside" if ip else "not_ip"
-
-
-def tell(sentences: Sequence[Sentence], words: Words, passage: Passage | None, statement: str) -> Sentence:
-    """The single most telling sentence: most terms, then inside the nearest passage, then most words of the statement."""
-    wanted = _content(statement)
-
-    def worth(number: int) -> tuple[float, bool, int, int]:
-        sentence = sentences[number]
-        inside = bool(
-            passage and sentence.field == "text" and passage.start <= sentence.start and sentence.end <= passage.end
-        )
-        shared = len(wanted.intersection(sentence.folded.split()))
-        telling = words.by_sentence.get(number, 0.0) / sentence.factor
-        return telling, inside, shared, -number
-
-    return sentences[max(range(len(sentences)), key=worth)]
-
-
-def _content(folded: str) -> frozenset[str]:
-    """Words of five letters and more: the shorter ones are mostly grammar."""
-    return frozenset(word.strip(".,:;()") for word in folded.split() if len(word) > 4)

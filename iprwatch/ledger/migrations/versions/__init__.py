@@ -1,1 +1,1 @@
-"""One module per schema revision, oldest first; each names the one before it."""
+"""One file per schema revision, oldest first."""

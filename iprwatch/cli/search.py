@@ -1,0 +1,99 @@
+"""`iprwatch search`: a question in words and meaning, or JSON Lines of questions. Never opens the ledger."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from iprwatch.cli.options import json_option, settings_of, space_option
+
+if TYPE_CHECKING:
+    from iprwatch.settings import Settings
+    from pipelines.embed import Encoder
+    from search.schema import Answer, Filters, Mode
+    from search.sqlite_index import SqliteIndex
+
+
+@click.command("search")
+@click.argument("words", nargs=-1)
+@click.option("--mode", type=click.Choice(["hybrid", "keyword", "semantic"]), default="hybrid", show_default=True)
+@click.option("--theme", "themes", multiple=True, help="Theme id, e.g. T02.3; a top theme includes those below it.")
+@click.option("--source", "sources", multiple=True)
+@click.option("--economy", "economies", multiple=True)
+@click.option("--language", "languages", multiple=True)
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--limit", default=10, show_default=True)
+@click.option(
+    "--jsonl", is_flag=True, help="Questions from standard input, one JSON object a line; see docs/fields.md."
+)
+@space_option
+@json_option
+def search_command(words: tuple[str, ...], jsonl: bool, demo: bool | None, as_json: bool, **given: Any) -> None:
+    """Search in words and meaning: iprwatch search "genetic resources disclosure"."""
+    from search.schema import Filters
+
+    settings = settings_of(demo)
+    index, encoder = open_search(settings)
+    if jsonl:
+        answer_lines(index, encoder)
+        return
+    since, until = (value.date() if value else None for value in (given["since"], given["until"]))
+    filters = Filters(
+        given["themes"], given["sources"], given["economies"], given["languages"], since=since, until=until
+    )
+    answer = ask(index, encoder, " ".join(words), given["mode"], filters, given["limit"])
+    if as_json:
+        click.echo(json.dumps([_plain(hit) for hit in answer.hits], ensure_ascii=False, indent=1))
+        return
+    from iprwatch.cli.screen import print_hits
+
+    print_hits(answer, settings.current)
+
+
+def open_search(settings: Settings) -> tuple[SqliteIndex, Encoder]:
+    """The index, read-only, and the encoder for questions. Raises IndexMissing, ModelError."""
+    from pipelines.embed import load_encoder
+    from search.sqlite_index import SqliteIndex
+
+    encoder = load_encoder(
+        settings.model, revision=settings.model_revision, cache=settings.cache, threads=settings.threads
+    )
+    return SqliteIndex(settings.index_folder, dims=encoder.dims, model=encoder.model_id, read_only=True), encoder
+
+
+def ask(index: SqliteIndex, encoder: Encoder, text: str, mode: Mode, filters: Filters, limit: int) -> Answer:
+    """Encode the question where its mode needs it, and ask."""
+    from search.schema import Query
+
+    vector = encoder.encode([text], "query")[0] if text and mode != "keyword" else None
+    return index.find(Query(text=text, mode=mode, vector=vector, filters=filters, limit=limit))
+
+
+def answer_lines(index: SqliteIndex, encoder: Encoder) -> None:
+    """One answer per line of standard input, as it comes. Raises InputError for a line that is no question."""
+    from iprwatch.errors import InputError
+    from search.schema import Filters
+
+    for number, line in enumerate(sys.stdin, 1):
+        if not line.strip():
+            continue
+        try:
+            asked = json.loads(line)
+            given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in asked.get("filters", {}).items()}
+            filters = Filters(**given)
+            text, mode, limit = asked["query"], asked.get("mode", "hybrid"), asked.get("limit", 10)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"Line {number} is not a question: {error}", "See docs/fields.md") from None
+        answer = ask(index, encoder, text, mode, filters, limit)
+        hits = [{"id": h.id, "url": h.url, "score": h.score} for h in answer.hits]
+        click.echo(json.dumps({"id": asked.get("id", number), "hits": hits}, ensure_ascii=False))
+
+
+def _plain(hit: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in asdict(hit).items()}

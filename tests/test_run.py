@@ -1,0 +1,137 @@
+"""`iprwatch run --demo` as a newcomer types it: real crawl, real model, real stores, in a folder of its own."""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "iprwatch.cli.main"]
+ROUNDS = 3
+
+
+def iprwatch(home: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"IPRWATCH_HOME": str(home), "COLUMNS": "80"}
+    return subprocess.run([*COMMAND, *words], env=env, input=stdin, capture_output=True, text=True, timeout=240)
+
+
+def ids(home: Path) -> dict[str, str]:
+    """Article id → content hash, without the items that each run publishes by itself."""
+    with sqlite3.connect(home / "demo" / "ledger.sqlite") as ledger:
+        return dict(ledger.execute("select id, content_hash from articles"))
+
+
+def owed(home: Path) -> int:
+    with sqlite3.connect(home / "demo" / "ledger.sqlite") as ledger:
+        return int(ledger.execute("select count(*) from queue").fetchone()[0])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    first = iprwatch(folder, "run", "--demo")
+    assert first.returncode == 0, first.stderr
+    (folder / "first.txt").write_text(first.stdout + first.stderr, "utf-8")
+    return folder
+
+
+def test_the_first_run_ends_with_a_closing_screen(home: Path) -> None:
+    screen = (home / "first.txt").read_text("utf-8")
+    lines = screen.splitlines()
+    assert lines[0].startswith("DEMO: bundled offices, invented items")
+    assert "findable after" in screen
+    assert "35 ok" in screen
+    assert "statement: “" in screen
+    assert "Not run:" in screen
+    assert len(lines) <= 40
+    assert max(len(line) for line in lines[1:]) <= 80  # the first names the log's place, as long as it is
+    assert "Warning" not in screen
+    assert "Traceback" not in screen
+
+
+def test_the_statement_itself_is_an_article(home: Path) -> None:
+    with sqlite3.connect(home / "demo" / "ledger.sqlite") as ledger:
+        seeds = ledger.execute("select id, verdict from articles where source = 'added'").fetchall()
+    assert len(seeds) == 2
+    assert all(id.startswith("urn:sha256:") and verdict == "themed" for id, verdict in seeds)
+
+
+def test_every_reason_stands_verbatim_in_its_article(home: Path) -> None:
+    with sqlite3.connect(home / "demo" / "ledger.sqlite") as ledger:
+        rows = ledger.execute(
+            'select t.item_sentence, t.field, t.start, t."end", a.title, a.text '
+            "from tags t join articles a on a.id = t.article"
+        ).fetchall()
+    assert len(rows) > 100
+    for sentence, field, start, end, title, text in rows:
+        assert (title if field == "title" else text)[start:end] == sentence
+
+
+def test_search_finds_by_meaning_by_word_and_in_japanese(home: Path) -> None:
+    found = iprwatch(home, "search", "--json", "can a machine be named as the inventor")
+    assert any(tag["theme"].startswith("T02") for hit in json.loads(found.stdout) for tag in hit["tags"])
+    assert json.loads(iprwatch(home, "search", "--json", "特許").stdout)
+    lines = '{"id": 1, "query": "counterfeit"}\n{"id": 2, "query": "designs", "mode": "keyword", "limit": 1}\n'
+    answers = [json.loads(line) for line in iprwatch(home, "search", "--jsonl", stdin=lines).stdout.splitlines()]
+    assert [a["id"] for a in answers] == [1, 2]
+    assert len(answers[1]["hits"]) == 1
+
+
+def test_a_second_run_plays_the_next_scene_and_a_third_process_may_not_enter(home: Path) -> None:
+    before = ids(home)
+    second = iprwatch(home, "run", "--demo")
+    assert "6 new, 1 revised" in second.stdout
+    after = ids(home)
+    assert before.keys() <= after.keys()
+    assert sum(after[i] != before[i] for i in before) == 1
+    assert owed(home) == 0
+    from filelock import FileLock
+
+    with FileLock(home / "demo" / "run.lock"):
+        busy = iprwatch(home, "run", "--demo")
+    assert busy.returncode == 7
+    assert "Another run is at work" in busy.stderr
+
+
+def test_reindex_encodes_nothing_and_answers_alike(home: Path) -> None:
+    question = ("search", "--json", "customs seizures of fake goods")
+    before = [hit["id"] for hit in json.loads(iprwatch(home, *question).stdout)]
+    assert "articles indexed" in iprwatch(home, "reindex").stdout
+    assert [hit["id"] for hit in json.loads(iprwatch(home, *question).stdout)] == before
+
+
+def test_bad_calls_name_fact_and_remedy(home: Path, tmp_path: Path) -> None:
+    assert iprwatch(home, "run", "--demo", "no-such-source").returncode == 4
+    assert iprwatch(home, "show", "zzzz").returncode == 4
+    assert iprwatch(home, "search", "--jsonl", stdin="not json\n").returncode == 3
+    assert iprwatch(tmp_path, "search", "anything").returncode == 6
+    live = iprwatch(tmp_path, "run", "--live")
+    assert live.returncode == 3
+    assert "IPRWATCH_CONTACT" in live.stderr
+
+
+def test_a_run_killed_at_random_points_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    env = os.environ | {"IPRWATCH_HOME": str(tmp_path)}
+    chance = random.Random(7)
+    for _ in range(int(os.environ.get("IPRWATCH_KILL_ROUNDS", ROUNDS))):
+        run = subprocess.Popen([*COMMAND, "run", "--demo"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.5, 9))
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    last = iprwatch(tmp_path, "run", "--demo")
+    assert last.returncode == 0, last.stderr
+    with sqlite3.connect(tmp_path / "demo" / "ledger.sqlite") as ledger:
+        assert ledger.execute("pragma integrity_check").fetchone() == ("ok",)
+        doubled = ledger.execute("select url, count(*) from articles group by url having count(*) > 1").fetchall()
+        versions = dict(ledger.execute("select id, row_version from articles"))
+    with sqlite3.connect(tmp_path / "demo" / "index" / "index.sqlite") as index:
+        indexed = dict(index.execute("select id, row_version from document"))
+    assert doubled == []
+    assert indexed == versions
+    assert len(versions) >= 187
