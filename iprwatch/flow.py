@@ -11,6 +11,8 @@ Does not decide when (that is `serve` or the scheduler), does not deliver.
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +31,7 @@ from iprwatch.ledger.sources import (
     find_rechecks,
     find_seen,
     find_states,
+    free_dead_leases,
     record_outcome,
     take_leases,
 )
@@ -47,6 +50,20 @@ INDEX_BATCH = 200  # documents a time, so that progress shows and memory stays f
 
 Progress = Callable[[str, int, int], None]
 """Hears (step, done, total); total 0 where it is not known."""
+
+
+HOST = platform.node()[:30]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine still runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it runs, under another user
+        return True
+    return True
 
 
 def silent(step: str, done: int, total: int) -> None:
@@ -128,9 +145,11 @@ def collect(
 ) -> dict[str, Outcome]:
     """Visit the sources whose lease is free; land their pages, record their outcomes."""
     now = context.clock.now()
+    holder = f"{HOST}:{os.getpid()}:{run}"
     with context.ledger.write() as connection:
         enrol(connection, ids, now)
-        ours = take_leases(connection, ids, run, now, LEASE)
+        free_dead_leases(connection, HOST, is_alive)
+        ours = take_leases(connection, ids, holder, now, LEASE)
         jobs = tuple(_job(connection, context.sources[i], visit, context) for i in ours)
     plan = Plan(
         run_id=run, jobs=jobs, folder=context.landing.spool, host_map=visit.host_map,
@@ -151,7 +170,7 @@ def collect(
                 record_outcome(connection, run, outcome, context.sources[outcome.source], context.clock.now())
     finally:
         with context.ledger.write() as connection:
-            drop_leases(connection, run)
+            drop_leases(connection, holder)
     return found
 
 

@@ -8,7 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from iprwatch.landing import run_name
+from iprwatch.ledger.tables import articles
 from pipelines.model import Entry
 
 if TYPE_CHECKING:
@@ -50,3 +53,9 @@ def land_files(context: Context, given: list[Given]) -> list[str]:
         addresses.append(address)
     landing.close()
     return addresses
+
+
+def has_seeds(context: Context) -> bool:
+    """Whether anything was added by hand yet; the seed documents are the first."""
+    with context.ledger.read() as connection:
+        return connection.scalar(sa.select(articles.c.id).where(articles.c.source == ADDED).limit(1)) is not None

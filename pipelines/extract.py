@@ -154,7 +154,7 @@ def _public_address(page: Page) -> str:
 def _identity(page: Page, address: str, media: Media) -> tuple[str, str]:
     """Key and id of the item (see `Article.key`)."""
     declared = page.entry.key if page.entry else ""
-    if media == "pdf" and not declared:
+    if not declared and (media == "pdf" or address.startswith("urn:")):
         urn = file_id(page.body)
         return urn, urn
     return declared or address, article_id(page.source, declared, address)

@@ -92,3 +92,11 @@ def test_decisions_are_numbered_without_gaps_and_titled_by_their_number() -> Non
     assert [p.name[:5] for p in paths] == [f"{n:04}-" for n in range(1, len(paths) + 1)]
     for n, path in enumerate(paths, 1):
         assert path.read_text("utf-8").startswith(f"# {n}. "), path.name
+
+
+def test_the_readme_names_only_commands_that_exist() -> None:
+    from iprwatch.cli.main import COMMANDS
+
+    named = set(re.findall(r"iprwatch ([a-z]+) ", (ROOT / "README.md").read_text("utf-8")))
+    assert named & COMMANDS.keys()
+    assert named - {"fetches"} <= COMMANDS.keys()

@@ -116,11 +116,14 @@ def test_bad_calls_name_fact_and_remedy(home: Path, tmp_path: Path) -> None:
     assert "IPRWATCH_CONTACT" in live.stderr
 
 
-def test_a_run_killed_at_random_points_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def kill_rounds(tmp_path: Path, rounds: int) -> None:
+    """Kill runs at random points, let one finish, and compare ledger and index."""
     env = os.environ | {"IPRWATCH_HOME": str(tmp_path)}
     chance = random.Random(7)
-    for _ in range(int(os.environ.get("IPRWATCH_KILL_ROUNDS", ROUNDS))):
-        run = subprocess.Popen([*COMMAND, "run", "--demo"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(rounds):
+        run = subprocess.Popen(
+            [*COMMAND, "run", "--demo"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         time.sleep(chance.uniform(0.5, 9))
         run.send_signal(signal.SIGKILL)
         run.wait()
@@ -135,3 +138,12 @@ def test_a_run_killed_at_random_points_loses_and_doubles_nothing(tmp_path: Path)
     assert doubled == []
     assert indexed == versions
     assert len(versions) >= 187
+
+
+def test_runs_killed_at_random_points_lose_and_double_nothing(tmp_path: Path) -> None:
+    kill_rounds(tmp_path, ROUNDS)
+
+
+@pytest.mark.soak
+def test_many_killed_runs_lose_and_double_nothing(tmp_path: Path) -> None:
+    kill_rounds(tmp_path, int(os.environ.get("IPRWATCH_SOAK_ROUNDS", "50")))

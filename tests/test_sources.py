@@ -7,16 +7,22 @@ import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from office_server import declare
 
 from iprwatch.errors import InputError
+from iprwatch.newsroom.load import load_shipped
+from iprwatch.newsroom.newsroom import Newsroom
 from iprwatch.source_check import EXPECTED, check_fixture, differences, find_entry, load_fixture, write_expectation
 from iprwatch.source_docs import render_duration, render_sources
-from pipelines.model import Entry
-from spiders.entries import Listing, on_topic, plain
+from pipelines.extract import extract
+from pipelines.model import Entry, Page
+from spiders.entries import Listing, fetch_address, on_topic, plain
+from spiders.parse import parse_list
 from spiders.source import load_keywords, load_source, load_sources
+from spiders.warc import inline_page
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = Path(__file__).parent / "fixtures" / "sources"
@@ -54,6 +60,30 @@ def test_an_expectation_is_sound(folder: Path) -> None:
     assert not any("<" in entry["title"] or "&#" in entry["title"] for entry in found["entries"])
     if source.key:
         assert all(entry["key"] for entry in found["entries"])
+
+
+@pytest.mark.parametrize("name", sorted(load_shipped()))
+def test_a_declaration_reads_every_item_of_its_office(name: str) -> None:
+    """The bundled offices write in the sources' real shapes: none of their items may be lost or misread."""
+    source, newsroom = SOURCES[name], Newsroom(THEN)
+
+    def ask(url: str) -> tuple[bytes, str]:
+        parts = urlsplit(url)
+        answer = newsroom.answer(parts.netloc, f"{parts.path}?{parts.query}" if parts.query else parts.path)
+        assert answer.status == 200, url
+        return answer.body, answer.headers["Content-Type"]
+
+    body, kind = ask(source.url)
+    listing = parse_list(source, body, source.url, kind)
+    assert listing.entries
+    for entry in listing.entries:
+        url = source.url if source.kind == "page" else fetch_address(source, entry)
+        inline = not source.article.follow
+        body, kind = (inline_page(entry), "text/html; charset=utf-8") if inline else ask(url)
+        article = extract(Page(name, url, url, THEN, 200, kind, body, entry), source.reading)
+        assert article.language in source.languages, article.title
+        assert article.published.origin != "first_seen" or name == "fr-cnac-news", article.title
+        assert article.title not in article.text.split("\n\n")
 
 
 @pytest.fixture

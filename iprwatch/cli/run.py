@@ -46,14 +46,14 @@ def run_demo(context: Context, sources: tuple[str, ...], full: bool, log: str) -
     from iprwatch.flow import Visit, choose_sources, run_pass, understand
     from iprwatch.newsroom.server import Server
     from iprwatch.newsroom.state import publish, start_scene
-    from iprwatch.seeds import land_files, load_seeds
+    from iprwatch.seeds import has_seeds, land_files, load_seeds
 
     folder = context.settings.folder / "newsroom"
     scene = start_scene(folder)
     console.print(f"[bold]DEMO: bundled offices, invented items[/]  scene {scene}, log {log}", soft_wrap=True)
     with Server(folder) as server:
         visit = Visit(host_map=server.hosts, delay_scale=0.0, time_limit=DEMO_SECONDS, full=full)
-        if scene == 0:
+        if not has_seeds(context):
             land_files(context, load_seeds())
             understand(context)
         report = show_pass(context, choose_sources(context, sources), visit)

@@ -83,7 +83,9 @@ def answer_lines(index: SqliteIndex, encoder: Encoder) -> None:
             continue
         try:
             asked = json.loads(line)
-            given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in asked.get("filters", {}).items()}
+            given: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in asked.get("filters", {}).items()
+            }
             filters = Filters(**given)
             text, mode, limit = asked["query"], asked.get("mode", "hybrid"), asked.get("limit", 10)
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -6,7 +6,7 @@ Functions take a connection; the caller owns the transaction.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -143,6 +143,18 @@ def take_leases(
     ours = connection.scalars(sa.select(sources.c.id).where(sources.c.id.in_(ids), sources.c.lease_holder == holder))
     held = set(ours)
     return [i for i in ids if i in held]
+
+
+def free_dead_leases(connection: sa.Connection, host: str, is_alive: Callable[[int], bool]) -> None:
+    """Give back the leases of this machine's processes that were killed (holders are `host:pid:run`)."""
+    found = connection.scalars(
+        sa.select(sources.c.lease_holder)
+        .where(sources.c.lease_holder.startswith(f"{host}:", autoescape=True))
+        .distinct()
+    ).all()
+    for holder in found:
+        if not is_alive(int(holder.split(":")[1])):
+            drop_leases(connection, holder)
 
 
 def drop_leases(connection: sa.Connection, holder: str) -> None:
