@@ -18,6 +18,11 @@ def configure_logs(folder: Path) -> Path:
     )
     logging.captureWarnings(True)
     warnings.simplefilter("default")
+    silence()
+    return path
+
+
+def silence() -> None:
+    """Keep libraries that comment on every page from the screen and the log."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
-    return path

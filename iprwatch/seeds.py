@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +15,9 @@ import sqlalchemy as sa
 
 from iprwatch.landing import run_name
 from iprwatch.ledger.tables import articles
+from pipelines.address import file_id
 from pipelines.model import Entry
+from spiders.warc import Capture, Landing
 
 if TYPE_CHECKING:
     from iprwatch.context import Context
@@ -38,9 +43,6 @@ def load_seeds() -> list[Given]:
 
 def land_files(context: Context, given: list[Given]) -> list[str]:
     """Keep files in the landing, to be understood by the next step; returns their addresses (`urn:sha256:…`)."""
-    from pipelines.address import file_id
-    from spiders.warc import Capture, Landing
-
     landing = Landing(context.landing.spool, run_name(context.clock.now(), "-added"))
     addresses = []
     for each in given:
@@ -59,3 +61,22 @@ def has_seeds(context: Context) -> bool:
     """Whether anything was added by hand yet; the seed documents are the first."""
     with context.ledger.read() as connection:
         return connection.scalar(sa.select(articles.c.id).where(articles.c.source == ADDED).limit(1)) is not None
+
+
+def land_rows(context: Context, rows: Iterable[dict[str, Any]], batch: int) -> int:
+    """Keep articles given as {url, title, text, published, source?, language?} in the landing; returns how many."""
+    remaining, landed = iter(rows), 0
+    while part := list(itertools.islice(remaining, batch)):
+        landing = Landing(context.landing.spool, run_name(context.clock.now(), "-import"))
+        for row in part:
+            entry = Entry(
+                row["url"], title=row["title"], published=row["published"], language=row.get("language") or ""
+            )
+            body = "".join(f"<p>{escape(p)}</p>" for p in row["text"].split("\n\n")).encode()
+            source = row.get("source") or ADDED
+            headers = (("Content-Type", "text/html; charset=utf-8"),)
+            landing.write(Capture(source, "inline", row["url"], row["url"], 200, headers, body, entry))
+        landing.close()
+        context.landing.admit_spooled()
+        landed += len(part)
+    return landed

@@ -109,9 +109,9 @@ def understand_batch(context: Context, pages: Sequence[Page]) -> Counts:
 
 
 def reading_of(context: Context, source: str) -> Reading:
-    """How a source's pages are read; a source that is no longer declared is read by the general rules."""
+    """How a source's pages are read; what was added by hand has no declaration and is taken however short it is."""
     declared = context.sources.get(source)
-    return declared.reading if declared else Reading()
+    return declared.reading if declared else Reading(min_chars=1)
 
 
 def read_articles(context: Context, pages: Sequence[Page]) -> tuple[list[Article], list[tuple[Page, ExtractError]]]:

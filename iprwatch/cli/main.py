@@ -12,14 +12,18 @@ from typing import Any
 import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "extract": ("iprwatch.cli.steps", "Title, text, date and language of one page."),
+    "import": ("iprwatch.cli.steps", "Bring articles in from JSON Lines."),
     "migrate": ("iprwatch.cli.stores", "Bring the ledger's schema up to date."),
     "newsroom": ("iprwatch.cli.newsroom", "The bundled offices: serve them, publish an item, switch a fault."),
+    "parse": ("iprwatch.cli.steps", "Entries of a feed, sitemap, listing or API answer."),
     "reindex": ("iprwatch.cli.stores", "Make the search index again from the ledger; encodes nothing."),
     "run": ("iprwatch.cli.run", "One full pass: collect, understand, index."),
     "search": ("iprwatch.cli.search", "Search in words and meaning."),
     "show": ("iprwatch.cli.look", "One article with its themes and reasons."),
     "source": ("iprwatch.cli.look", "The declared sources: list."),
     "status": ("iprwatch.cli.look", "Health of sources and stores; exit code 8 when something is red."),
+    "tag": ("iprwatch.cli.steps", "Themes of each item, with their reasons; JSON Lines."),
     "themes": ("iprwatch.cli.look", "The themes of the statement."),
 }
 """Name → module that holds it (as `<name>_command`), and the line that `--help` shows."""
