@@ -106,6 +106,25 @@ def test_reindex_encodes_nothing_and_answers_alike(home: Path) -> None:
     assert [hit["id"] for hit in json.loads(iprwatch(home, *question).stdout)] == before
 
 
+def test_replay_gives_the_same_ids_and_stories(home: Path) -> None:
+    before = ids(home)
+    done = iprwatch(home, "replay")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 differ from before" in done.stdout
+    assert ids(home) == before
+    assert owed(home) == 0
+    assert json.loads(iprwatch(home, "search", "--json", "patent").stdout)
+
+
+def test_doctor_names_every_part(home: Path) -> None:
+    said = iprwatch(home, "doctor")
+    assert said.returncode == 0, said.stdout
+    assert "ok  model: all-MiniLM-L6-v2@" in said.stdout
+    broken = iprwatch(Path("/proc/nowhere"), "doctor")
+    assert broken.returncode == 8
+    assert "BAD data folder" in broken.stdout
+
+
 def test_bad_calls_name_fact_and_remedy(home: Path, tmp_path: Path) -> None:
     assert iprwatch(home, "run", "--demo", "no-such-source").returncode == 4
     assert iprwatch(home, "show", "zzzz").returncode == 4

@@ -12,12 +12,14 @@ from typing import Any
 import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "doctor": ("iprwatch.cli.stores", "What is installed, what is missing, and the remedy."),
     "extract": ("iprwatch.cli.steps", "Title, text, date and language of one page."),
     "import": ("iprwatch.cli.steps", "Bring articles in from JSON Lines."),
     "migrate": ("iprwatch.cli.stores", "Bring the ledger's schema up to date."),
     "newsroom": ("iprwatch.cli.newsroom", "The bundled offices: serve them, publish an item, switch a fault."),
     "parse": ("iprwatch.cli.steps", "Entries of a feed, sitemap, listing or API answer."),
     "reindex": ("iprwatch.cli.stores", "Make the search index again from the ledger; encodes nothing."),
+    "replay": ("iprwatch.cli.stores", "Build the record again from the landed responses, to the same ids."),
     "run": ("iprwatch.cli.run", "One full pass: collect, understand, index."),
     "search": ("iprwatch.cli.search", "Search in words and meaning."),
     "show": ("iprwatch.cli.look", "One article with its themes and reasons."),
