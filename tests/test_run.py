@@ -106,6 +106,20 @@ def test_reindex_encodes_nothing_and_answers_alike(home: Path) -> None:
     assert [hit["id"] for hit in json.loads(iprwatch(home, *question).stdout)] == before
 
 
+def test_serve_finds_what_is_published_meanwhile(home: Path) -> None:
+    env = os.environ | {"IPRWATCH_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen([*COMMAND, "serve", "--demo"], env=env, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        assert server.stdout.readline().startswith("Serving demo items")
+        published = iprwatch(home, "newsroom", "publish", "--source", "epo-news").stdout.splitlines()
+        while "new" not in server.stdout.readline():
+            pass
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+    found = json.loads(iprwatch(home, "search", "--json", published[0].removeprefix("epo-news: ")).stdout)
+    assert published[1] in [hit["url"] for hit in found]
+
+
 def test_replay_gives_the_same_ids_and_stories(home: Path) -> None:
     before = ids(home)
     done = iprwatch(home, "replay")

@@ -66,6 +66,12 @@ def test_tag_gives_both_sentences_and_keeps_the_order() -> None:
     assert (second["id"], second["verdict"], second["tags"]) == (1, "not_ip", [])
 
 
+def test_source_check_reads_the_fixture() -> None:
+    assert "reads as expected" in call("source", "check", "uspto-news", "--fixtures", str(FIXTURES)).stdout
+    with pytest.raises(NotFound, match="no fixture"):
+        call("source", "check", "uspto-news", "--fixtures", str(FIXTURES / "none"))
+
+
 def test_an_odd_line_is_named() -> None:
     with pytest.raises(InputError, match="Line 2"):
         call("tag", "--jsonl", stdin='{"title": "a", "text": "b"}\n{"title": "a"}\n')

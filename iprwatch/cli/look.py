@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -70,6 +71,30 @@ def source_list(as_json: bool) -> None:
     for row in rows:
         state = "" if row["enabled"] else "  (disabled)"
         click.echo(f"{row['id']:<24} {row['tier']:<6} {row['economy']:<4} {row['kind']:<8} {row['title']}{state}")
+
+
+@source_command.command("check")
+@click.argument("id")
+@click.option("--fixtures", default="tests/fixtures/sources", show_default=True, type=click.Path(path_type=Path))
+def source_check(id: str, fixtures: Path) -> int:
+    """Read a source's fixture through its declaration and compare with its expectation; writes a missing one."""
+    from datetime import UTC, datetime
+
+    from iprwatch.cli.steps import find_source
+    from iprwatch.errors import EXIT_UNHEALTHY, NotFound
+    from iprwatch.source_check import check_fixture, write_expectation
+
+    source, folder = find_source(id), fixtures / id
+    if not folder.is_dir():
+        raise NotFound(
+            f"There is no fixture in {folder}", "Save the source's list there as list.xml, list.html or list.json"
+        )
+    if not (folder / "expected.json").exists():
+        click.echo(f"Written: {write_expectation(source, folder, datetime.now(UTC))}. Read it, then check again")
+        return EXIT_UNHEALTHY
+    found = check_fixture(source, folder)
+    click.echo("\n".join(found) or f"{id} reads as expected")
+    return EXIT_UNHEALTHY if found else 0
 
 
 @click.command("themes")
