@@ -83,7 +83,7 @@ def test_every_setting_is_explained_and_no_other() -> None:
 
 
 def test_documents_name_only_settings_that_exist() -> None:
-    named = {name for path in DOCUMENTS for name in re.findall(r"IPRWATCH_[A-Z_]+", path.read_text("utf-8"))}
+    named = {name for path in DOCUMENTS for name in re.findall(r"(?<!_)IPRWATCH_[A-Z_]+", path.read_text("utf-8"))}
     assert named <= {f"IPRWATCH_{name.upper()}" for name in Settings.model_fields}
 
 
@@ -100,3 +100,9 @@ def test_the_readme_names_only_commands_that_exist() -> None:
     named = set(re.findall(r"iprwatch ([a-z]+) ", (ROOT / "README.md").read_text("utf-8")))
     assert named & COMMANDS.keys()
     assert named - {"fetches"} <= COMMANDS.keys()
+
+
+def test_the_page_of_commands_is_that_of_the_code() -> None:
+    from iprwatch.cli_docs import render_commands
+
+    assert (ROOT / "docs/cli.md").read_text("utf-8") == render_commands()

@@ -130,6 +130,27 @@ def test_replay_gives_the_same_ids_and_stories(home: Path) -> None:
     assert json.loads(iprwatch(home, "search", "--json", "patent").stdout)
 
 
+def test_a_backup_restores_the_record_and_its_index(home: Path, tmp_path: Path) -> None:
+    copy, other = tmp_path / "ledger.copy", tmp_path / "other"
+    assert iprwatch(home, "backup", str(copy)).returncode == 0
+    assert "articles indexed" in iprwatch(other, "restore", "--demo", str(copy)).stdout
+    assert ids(other) == ids(home)
+    assert json.loads(iprwatch(other, "search", "--json", "patent").stdout)
+    copy.write_bytes(b"not a database at all")
+    refused = iprwatch(other, "restore", "--demo", str(copy))
+    assert refused.returncode == 6
+    assert "is no ledger" in refused.stderr
+    assert ids(other) == ids(home)
+
+
+def test_a_file_added_by_hand_is_found(home: Path, tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("Memorandum on zebrafish patents\n\nThe office explains how patents on zebrafish are examined.")
+    assert iprwatch(home, "add", str(note), "--published", "2026-03-01").stdout.rstrip().endswith(": new")
+    assert iprwatch(home, "add", str(note), "--published", "2026-03-01").stdout.rstrip().endswith(": unchanged")
+    assert json.loads(iprwatch(home, "search", "--json", "zebrafish").stdout)[0]["url"].startswith("urn:sha256:")
+
+
 def test_doctor_names_every_part(home: Path) -> None:
     said = iprwatch(home, "doctor")
     assert said.returncode == 0, said.stdout

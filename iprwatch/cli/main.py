@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "add": ("iprwatch.cli.stores", "Add one document by hand: text or PDF."),
+    "backup": ("iprwatch.cli.stores", "Copy the ledger to a file."),
     "doctor": ("iprwatch.cli.stores", "What is installed, what is missing, and the remedy."),
     "extract": ("iprwatch.cli.steps", "Title, text, date and language of one page."),
     "import": ("iprwatch.cli.steps", "Bring articles in from JSON Lines."),
@@ -20,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "parse": ("iprwatch.cli.steps", "Entries of a feed, sitemap, listing or API answer."),
     "reindex": ("iprwatch.cli.stores", "Make the search index again from the ledger; encodes nothing."),
     "replay": ("iprwatch.cli.stores", "Build the record again from the landed responses, to the same ids."),
+    "restore": ("iprwatch.cli.stores", "Put a copy of the ledger back and make the index from it."),
     "run": ("iprwatch.cli.run", "One full pass: collect, understand, index."),
     "search": ("iprwatch.cli.search", "Search in words and meaning."),
     "serve": ("iprwatch.cli.serve", "Keep going without a scheduler: visit each source when it is due."),

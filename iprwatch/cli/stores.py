@@ -1,6 +1,8 @@
-"""`iprwatch migrate | reindex`: the stores by hand."""
+"""`iprwatch add | backup | doctor | migrate | reindex | replay | restore`: the stores by hand."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
@@ -63,3 +65,50 @@ def doctor_command(demo: bool | None) -> int:
         mark = "ok " if finding.good else "BAD" if finding.needed else "-- "
         click.echo(f"{mark} {finding.part}: {finding.fact}{'' if finding.good else f'. {finding.remedy}'}")
     return EXIT_UNHEALTHY if any(f.needed and not f.good for f in findings) else 0
+
+
+@click.command("add")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--title", default="", help="Default: the file's name, or what a PDF says.")
+@click.option("--published", default="", help="The date, as people write it.")
+@space_option
+def add_command(file: Path, title: str, published: str, demo: bool | None) -> None:
+    """Add one document by hand: text or PDF. It is landed, tagged and indexed like any other."""
+    from iprwatch.context import Context
+    from iprwatch.flow import index_queued, understand, whole_run
+    from iprwatch.logs import configure_logs
+    from iprwatch.seeds import Given, land_files
+
+    settings = settings_of(demo)
+    with Context(settings) as context, whole_run(context):
+        configure_logs(settings.log_folder)
+        (address,) = land_files(context, [Given(file, title, published)])
+        counts = understand(context)
+        index_queued(context)
+    done = "new" if counts.new else "unchanged" if counts.unchanged else "revised" if counts.revised else "not readable"
+    click.echo(f"{address}: {done}")
+
+
+@click.command("backup")
+@click.argument("target", type=click.Path(path_type=Path))
+@space_option
+def backup_command(target: Path, demo: bool | None) -> None:
+    """Copy the SQLite ledger to a file, safely while others write. The landing is plain files: copy its folder."""
+    from iprwatch.ledger.backup import backup
+
+    settings = settings_of(demo)
+    click.echo(f"{backup(settings.database_url, target)} bytes in {target}; the landing is {settings.landing_url}")
+
+
+@click.command("restore")
+@click.argument("copy", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@space_option
+def restore_command(copy: Path, demo: bool | None) -> None:
+    """Put a copy back in the ledger's place, then make the index from it."""
+    from iprwatch.context import Context
+    from iprwatch.flow import reindex, whole_run
+    from iprwatch.ledger.backup import restore
+
+    with Context(settings_of(demo)) as context, whole_run(context):
+        restore(copy, context.settings.database_url)
+        click.echo(f"Restored; {reindex(context)} articles indexed")

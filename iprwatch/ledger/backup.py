@@ -1,0 +1,53 @@
+"""Copies of a SQLite ledger, made while others write (SQLite's own backup). PostgreSQL has its own tools.
+
+Raises InputError for another database, StoreError for a copy that is no ledger; then nothing is replaced.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from iprwatch.errors import InputError, StoreError
+from iprwatch.ledger.store import SCHEMA_HEAD
+
+
+def find_file(url: str) -> Path:
+    """The file of a SQLite ledger."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise InputError("Only a SQLite ledger is copied by this command", "Use pg_dump and pg_restore")
+    return Path(parsed.database)
+
+
+def backup(url: str, target: Path) -> int:
+    """Write a copy; it appears whole or not at all. Returns its size in bytes."""
+    source = find_file(url)
+    if not source.exists():
+        raise StoreError(f"There is no ledger in {source}", "Run: iprwatch run")
+    partial = target.with_name(f"{target.name}.part")
+    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(partial)) as copy:
+        live.backup(copy)
+    partial.replace(target)
+    return target.stat().st_size
+
+
+def restore(copy: Path, url: str) -> None:
+    """Put a sound copy of this schema in the ledger's place."""
+    try:
+        with closing(sqlite3.connect(f"file:{copy}?mode=ro", uri=True)) as opened:
+            sound = opened.execute("pragma integrity_check").fetchone()[0]
+            version = opened.execute("select version_num from iprwatch_version").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{copy} is no ledger: {error}", "Give a file that iprwatch backup wrote") from None
+    if sound != "ok" or version != SCHEMA_HEAD:
+        raise StoreError(
+            f"{copy} cannot be used: integrity {sound}, schema {version}", f"This version needs {SCHEMA_HEAD}"
+        )
+    target = find_file(url)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(copy)) as opened, closing(sqlite3.connect(target)) as live:
+        opened.backup(live)
