@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from iprwatch.flow import Report
 
 NEWEST = 3  # items shown with their reason
-QUESTION = "who may be named as inventor when artificial intelligence made the invention"
+QUESTION = "who is the inventor of what artificial intelligence made"
 
 
 def print_hops(source: str, title: str, hop: Report, total: float) -> None:
@@ -38,7 +38,8 @@ def print_closing(context: Context, report: Report) -> None:
     print_newest(context)
     print_search(context)
     ran = " ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items())
-    console.print(f"[dim]Ran: {ran}; embedded index. Not run: Elasticsearch, Kibana, Airflow.[/]")
+    console.print(f"[dim]Ran: {ran}; embedded index[/]")
+    console.print("[dim]Not run: Elasticsearch, Kibana, Airflow (not built yet)[/]")
     console.print('Next: iprwatch search "counterfeits online" · iprwatch show ID · iprwatch status')
 
 
@@ -54,7 +55,7 @@ def print_themes(context: Context) -> None:
     cells = [f"{count:>4} {theme} {shorten(labels.get(theme, ''), 29)}" for theme, count in found]
     half = (len(cells) + 1) // 2
     for left, right in zip(cells[:half], [*cells[half:], ""], strict=False):
-        console.print(f"{left:<40}{right}", no_wrap=True)
+        console.print(f"{left:<40}{right}".rstrip(), no_wrap=True)
 
 
 def print_newest(context: Context) -> None:
