@@ -81,6 +81,8 @@ def test_search_finds_by_meaning_by_word_and_in_japanese(home: Path) -> None:
     answers = [json.loads(line) for line in iprwatch(home, "search", "--jsonl", stdin=lines).stdout.splitlines()]
     assert [a["id"] for a in answers] == [1, 2]
     assert len(answers[1]["hits"]) == 1
+    future = '{"id": 3, "query": "patent", "filters": {"since": "2999-01-01"}}\n'
+    assert json.loads(iprwatch(home, "search", "--jsonl", stdin=future).stdout)["hits"] == []
 
 
 def test_a_second_run_plays_the_next_scene_and_a_third_process_may_not_enter(home: Path) -> None:
@@ -163,14 +165,23 @@ def test_doctor_names_every_part(home: Path) -> None:
 def test_bad_calls_name_fact_and_remedy(home: Path, tmp_path: Path) -> None:
     assert iprwatch(home, "run", "--demo", "no-such-source").returncode == 4
     assert iprwatch(home, "show", "zzzz").returncode == 4
-    assert iprwatch(home, "search", "--jsonl", stdin="not json\n").returncode == 3
+    for line in (
+        "not json",
+        '{"query": 5}',
+        '{"query": "a", "mode": "no"}',
+        '{"query": "a", "filters": {"since": "May"}}',
+    ):
+        refused = iprwatch(home, "search", "--jsonl", stdin=f"{line}\n")
+        assert refused.returncode == 3, line
+        assert "Line 1 is not a question" in refused.stderr
+    assert iprwatch(home, "backup", str(tmp_path / "no" / "copy")).returncode == 3
     assert iprwatch(tmp_path, "search", "anything").returncode == 6
     live = iprwatch(tmp_path, "run", "--live")
     assert live.returncode == 3
     assert "IPRWATCH_CONTACT" in live.stderr
 
 
-def kill_rounds(tmp_path: Path, rounds: int) -> None:
+def assert_kills_lose_nothing(tmp_path: Path, rounds: int) -> None:
     """Kill runs at random points, let one finish, and compare ledger and index."""
     env = os.environ | {"IPRWATCH_HOME": str(tmp_path)}
     chance = random.Random(7)
@@ -195,9 +206,9 @@ def kill_rounds(tmp_path: Path, rounds: int) -> None:
 
 
 def test_runs_killed_at_random_points_lose_and_double_nothing(tmp_path: Path) -> None:
-    kill_rounds(tmp_path, ROUNDS)
+    assert_kills_lose_nothing(tmp_path, ROUNDS)
 
 
 @pytest.mark.soak
 def test_many_killed_runs_lose_and_double_nothing(tmp_path: Path) -> None:
-    kill_rounds(tmp_path, int(os.environ.get("IPRWATCH_SOAK_ROUNDS", "50")))
+    assert_kills_lose_nothing(tmp_path, int(os.environ.get("IPRWATCH_SOAK_ROUNDS", "50")))

@@ -19,7 +19,6 @@ def show_command(id: str, demo: bool | None) -> None:
     """One article by the beginning of its id, with its themes and reasons."""
     import sqlalchemy as sa
 
-    from iprwatch.cli.screen import console
     from iprwatch.context import Context
     from iprwatch.errors import NotFound
     from iprwatch.ledger.tables import articles, tags
@@ -30,9 +29,7 @@ def show_command(id: str, demo: bool | None) -> None:
         ).one_or_none()
         if row is None:
             raise NotFound(f"No article's id begins with {id}", "Ids stand in the answers of: iprwatch search")
-        console.print(f"[bold]{row.title}[/]", markup=True, soft_wrap=True) if "[" not in row.title else print(
-            row.title
-        )
+        click.secho(row.title, bold=True)
         print(
             f"{row.published:%Y-%m-%d} ({row.published_origin})  {row.source}  {row.language}  revision {row.revision}"
         )

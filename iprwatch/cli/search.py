@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from search.schema import Answer, Filters, Mode
     from search.sqlite_index import SqliteIndex
 
+MODES: tuple[Mode, ...] = ("hybrid", "keyword", "semantic")
+
 
 @click.command("search")
 @click.argument("words", nargs=-1)
-@click.option("--mode", type=click.Choice(["hybrid", "keyword", "semantic"]), default="hybrid", show_default=True)
+@click.option("--mode", type=click.Choice(MODES), default="hybrid", show_default=True)
 @click.option("--theme", "themes", multiple=True, help="Theme id, e.g. T02.3; a top theme includes those below it.")
 @click.option("--source", "sources", multiple=True)
 @click.option("--economy", "economies", multiple=True)
@@ -76,23 +79,42 @@ def ask(index: SqliteIndex, encoder: Encoder, text: str, mode: Mode, filters: Fi
 def answer_lines(index: SqliteIndex, encoder: Encoder) -> None:
     """One answer per line of standard input, as it comes. Raises InputError for a line that is no question."""
     from iprwatch.errors import InputError
-    from search.schema import Filters
 
     for number, line in enumerate(sys.stdin, 1):
         if not line.strip():
             continue
         try:
             asked = json.loads(line)
-            given: dict[str, Any] = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in asked.get("filters", {}).items()
-            }
-            filters = Filters(**given)
-            text, mode, limit = asked["query"], asked.get("mode", "hybrid"), asked.get("limit", 10)
+            text, mode, filters, limit = read_question(asked)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"Line {number} is not a question: {error}", "See docs/fields.md") from None
         answer = ask(index, encoder, text, mode, filters, limit)
         hits = [{"id": h.id, "url": h.url, "score": h.score} for h in answer.hits]
         click.echo(json.dumps({"id": asked.get("id", number), "hits": hits}, ensure_ascii=False))
+
+
+def read_question(asked: dict[str, Any]) -> tuple[str, Mode, Filters, int]:
+    """Text, mode, filters and limit of one object. Raises ValueError, KeyError, TypeError or AttributeError."""
+    from search.schema import Filters
+
+    text, mode, limit = asked["query"], asked.get("mode", "hybrid"), asked.get("limit", 10)
+    if not isinstance(text, str) or not isinstance(limit, int):
+        raise ValueError("query must be text and limit a whole number")
+    if mode not in MODES:
+        raise ValueError(f"mode {mode!r} is none of {', '.join(MODES)}")
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in asked.get("filters", {}).items()}
+    for name in ("since", "until", "seen_since"):
+        if name in given:
+            given[name] = _read_time(given[name], name)
+    return text, mode, Filters(**given), limit
+
+
+def _read_time(value: str, name: str) -> date | datetime:
+    """An ISO day, or an ISO moment (UTC where it names no zone); `seen_since` is always a moment."""
+    if len(value) == len("2026-01-31") and name != "seen_since":
+        return date.fromisoformat(value)
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _plain(hit: Any) -> dict[str, Any]:

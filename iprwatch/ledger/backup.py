@@ -28,6 +28,8 @@ def backup(url: str, target: Path) -> int:
     source = find_file(url)
     if not source.exists():
         raise StoreError(f"There is no ledger in {source}", "Run: iprwatch run")
+    if not target.parent.is_dir():
+        raise InputError(f"There is no folder {target.parent}", "Make it, or name another file")
     partial = target.with_name(f"{target.name}.part")
     with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(partial)) as copy:
         live.backup(copy)
