@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any
 from zlib import crc32
@@ -30,6 +30,7 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 
 
+@lru_cache(maxsize=16)  # a new text is held against many old ones, one after another
 def shingles(text: str) -> frozenset[str]:
     """The shingles of a text; a text shorter than one shingle is its own."""
     plain = folded(text)

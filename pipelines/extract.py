@@ -62,6 +62,7 @@ def extract(page: Page, reading: Reading) -> Article:
         aliases=_aliases(page, content, address, reading),
         record_id=page.record_id,
         media=media,
+        links=content.links,
     )
 
 

@@ -5,6 +5,7 @@ The tree is parsed once and without network, entities or DTD. Raises NoText wher
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from pipelines.errors import NoText, TooLarge
 from pipelines.model import Reading
 
 MAX_BYTES = 5_000_000  # office pages reach about 1 MB; reading grows faster than the page does
+LINKS_MOST = 100  # of a page: an article credits a few, a longer list is a directory
 THIN = 0.3  # below this share of the main part's text the fast reading has missed something
 
 _BLOCKS = frozenset(
@@ -49,6 +51,7 @@ class Content:
     language: str = ""
     canonical: str = ""  # absolute address of `link rel=canonical`
     dates: tuple[Hint, ...] = ()
+    links: tuple[str, ...] = ()  # absolute http(s) addresses in its main part
 
 
 def read_html(markup: str, url: str, reading: Reading) -> Content:
@@ -72,6 +75,7 @@ def read_html(markup: str, url: str, reading: Reading) -> Content:
         language=root.get("lang") or meta.get("og:locale", ""),
         canonical=_absolute(url, link),
         dates=dates,
+        links=tuple(itertools.islice(_links(root, url, reading), LINKS_MOST)),
     )
 
 
@@ -177,9 +181,7 @@ def _title(root: Any, meta: dict[str, str], named: str) -> str:
 
 
 def _text(root: Any, reading: Reading) -> str:
-    main = next(
-        (e for path in (".//main", ".//*[@role='main']", ".//body") if (e := root.find(path)) is not None), root
-    )
+    main = _main(root)
     if reading.text:
         found = select(root, reading.text)
         inner = set(found)
@@ -195,6 +197,18 @@ def _text(root: Any, reading: Reading) -> str:
     return best or (
         text_of(main) if main.tag == "main" else ""
     )  # what the general extractor gives up on, a page's own main part tells
+
+
+def _main(root: Any) -> Any:
+    paths = (".//main", ".//*[@role='main']", ".//body")
+    return next((e for path in paths if (e := root.find(path)) is not None), root)
+
+
+def _links(root: Any, url: str, reading: Reading) -> Iterator[str]:
+    """What the main part links to, each address once."""
+    parts = select(root, reading.text) if reading.text else []
+    links = (_absolute(url, a.get("href", "")) for part in parts or [_main(root)] for a in part.iter("a"))
+    return iter(dict.fromkeys(link for link in links if link.startswith(("http://", "https://"))))
 
 
 def _general(root: Any, fast: bool) -> str:

@@ -108,6 +108,7 @@ class Article:
     aliases: tuple[str, ...] = ()  # other addresses of the same article
     record_id: str = ""  # WARC record it was read from
     media: Literal["html", "pdf", "text"] = "html"
+    links: tuple[str, ...] = ()  # absolute addresses that its text links to
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ CHALLENGE = re.compile(
     rb"|/cdn-cgi/challenge-platform/|_Incapsula_Resource|captcha-delivery\.com",
     re.IGNORECASE,
 )
+GONE = (404, 410)
 HEAD = 20_000  # bytes of a page in which a challenge shows
 
 
@@ -35,11 +36,11 @@ class Answer:
 
 
 class FetchError(Exception):
-    """No usable answer; `cause` is a sentence for people, `fatal` ends the visit."""
+    """No usable answer; `cause` is a sentence for people, `fatal` ends the visit, `gone` is the answer that says so."""
 
-    def __init__(self, cause: str, status: Status = "failed", fatal: bool = False) -> None:
+    def __init__(self, cause: str, status: Status = "failed", fatal: bool = False, gone: Answer | None = None) -> None:
         super().__init__(cause)
-        self.cause, self.status, self.fatal = cause, status, fatal
+        self.cause, self.status, self.fatal, self.gone = cause, status, fatal, gone
 
 
 Fetch = Callable[[str, Mapping[str, str]], Awaitable[Answer]]
@@ -60,7 +61,7 @@ def judge_answer(answer: Answer, conditional: bool) -> FetchError | None:
         return FetchError(f"{host} is overloaded ({status}){wait}.", fatal=True)
     if 200 <= status < 300 or (status == 304 and conditional):
         return None
-    return FetchError(f"{answer.url} answered {status}.")
+    return FetchError(f"{answer.url} answered {status}.", gone=answer if status in GONE else None)
 
 
 def read_retry_after(value: str, now: datetime) -> float:

@@ -15,10 +15,10 @@ from spiders.source import Source
 
 def parse_api(source: Source, body: bytes, url: str) -> Listing:
     """The rows of a JSON answer at `url`. Raises ParseError."""
-    answer = _load(source, body, url)
+    answer = load_answer(source, body, url)
     rows = find(answer, source.rows.row)
     if isinstance(rows, dict):
-        rows = list(rows.values())
+        rows = [rows] if source.walk.url else list(rows.values())  # the page of one number is one record
     if not isinstance(rows, list):
         raise ParseError(url, f"has no array at {source.rows.row or 'its root'!r}")
     entries = [_read_row(source, row, url) for row in rows]
@@ -29,7 +29,8 @@ def parse_api(source: Source, body: bytes, url: str) -> Listing:
     return Listing(kept, len(rows), absolute(clean(following), url) if clean(following) else "", problems=problems)
 
 
-def _load(source: Source, body: bytes, url: str) -> Any:
+def load_answer(source: Source, body: bytes, url: str) -> Any:
+    """The JSON value in an answer. Raises ParseError."""
     text = decode(body, "application/json; charset=utf-8").lstrip("\ufeff")
     if source.rows.strip:
         text = text.partition(source.rows.strip)[2]

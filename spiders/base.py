@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import signal
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from scrapy import Request, Spider
 from scrapy.exceptions import (
@@ -27,15 +30,18 @@ from spiders.download import PrivateAddress
 from spiders.plan import Job, Outcome, Plan
 from spiders.stats import Tally
 from spiders.visit import Visit
+from spiders.walk import Walk
 from spiders.warc import Landing
 
 AT_ONCE = 128  # visits; most wait for their host's delay, and each holds one connection at most
+FAILURE = re.compile(r"twisted\.python\.failure\.Failure (?:[\w.]+\.)?(\w+: .{,200}?)>\]")
+"""A cause as Twisted wraps it."""
 
 log = logging.getLogger(__name__)
 
 
 class SourcesSpider(Spider):
-    """Visits the sources of one plan."""
+    """Visits the sources of one plan, all hosts at once; sources of one host one after the other, in the plan's order."""
 
     name = "sources"
 
@@ -44,6 +50,7 @@ class SourcesSpider(Spider):
         self.plan, self.report = plan, report
         self.landing = Landing(plan.folder, plan.run_id)
         self.gate = asyncio.Semaphore(AT_ONCE)
+        self.turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by host
 
     async def start(self) -> AsyncIterator[Any]:
         """Visit all; yields nothing, as visits ask the engine themselves."""
@@ -60,9 +67,10 @@ class SourcesSpider(Spider):
             yield request
 
     async def _visit(self, job: Job) -> None:
-        visit = Visit(job, self._fetch, self.landing, self.report)
+        kind = Walk if job.source.walk.url else Visit
+        visit = kind(job, self._fetch, self.landing, self.report)
         try:
-            async with self.gate:
+            async with self.turns[urlsplit(job.source.url).netloc], self.gate:
                 outcome = await visit.run()
         except asyncio.CancelledError:  # before its turn came
             outcome = Tally(job.source.id).outcome("failed", "The crawl ended before this source was visited.")
@@ -110,6 +118,11 @@ def explain(error: Exception, url: str, plan: Plan) -> FetchError:
             return FetchError(f"The answer of {url} broke off.")
         case ValueError():
             return FetchError(f"{url} is no usable address: {error}.")
-    if "SSL" in text or "certificate" in text.lower():
-        return FetchError(f"No secure connection to {url}: {text[:200]}.")
-    return FetchError(f"{url} cannot be reached ({type(error).__name__}: {text[:200]}).")
+    if "VerificationError" in text:
+        return FetchError(f"The certificate of {url} is for another name.")
+    if "certificate verify failed" in text:
+        return FetchError(f"The certificate of {url} has expired, or no trusted authority (SSL_CERT_FILE) issued it.")
+    reason = match[1] if (match := FAILURE.search(text)) else f"{type(error).__name__}: {text[:200]}"
+    return FetchError(
+        f"No secure connection to {url}: {reason}." if "SSL" in text else f"{url} cannot be reached: {reason}."
+    )

@@ -6,18 +6,20 @@ Standard input stays open as long as the caller lives: when it ends, so does the
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import sys
 import threading
 import time
 from dataclasses import asdict
+from logging import INFO, WARNING, basicConfig, getLogger
+from logging.handlers import RotatingFileHandler
 
 from spiders.plan import Outcome, read_plan
 from spiders.settings import build_settings
 
 GRACE = 5.0  # seconds to write down outcomes once the caller is gone
+LOG_MOST = 5 * 1024 * 1024  # bytes: 36 sources write 50 kB, so 500 fit seven times; beyond it the newest stay
 
 
 def watch_caller() -> None:
@@ -36,8 +38,10 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not stand among the outcomes
     threading.Thread(target=watch_caller, daemon=True).start()
     plan.folder.mkdir(parents=True, exist_ok=True)
-    form = "%(asctime)s [%(name)s] %(levelname)s: %(message)s"
-    logging.basicConfig(filename=plan.folder / f"{plan.run_id}.crawl.log", level=logging.INFO, format=form)
+    place = plan.folder / f"{plan.run_id}.crawl.log"
+    log = RotatingFileHandler(place, maxBytes=LOG_MOST, backupCount=1, encoding="utf-8", errors="backslashreplace")
+    basicConfig(handlers=[log], level=INFO, format="%(asctime)s [%(name)s] %(levelname)s: %(message)s")
+    getLogger("scrapy.crawler").setLevel(WARNING)  # at INFO it lists the settings, and with them who is calling
     from scrapy.crawler import AsyncCrawlerProcess
 
     from spiders.base import SourcesSpider

@@ -1,11 +1,12 @@
 """Scrapy's download layer with the host map and the address check. Does not retry or parse.
 
 Both sit below the scheduler: addresses, delays and robots.txt keep the real host. The resolver hands Twisted only public
-addresses, so what is checked is what is connected to, also after a redirect. Raises PrivateAddress.
+addresses, IPv4 and IPv6, so what is checked is what is connected to, also after a redirect. Raises PrivateAddress.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,38 +16,53 @@ from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
 from scrapy.exceptions import CannotResolveHostError, IgnoreRequest
 from scrapy.http import Response
-from scrapy.resolver import CachingThreadedResolver
-from twisted.internet.defer import Deferred
-from twisted.internet.error import DNSLookupError
+from scrapy.resolver import CachingHostnameResolver
+from twisted.internet.interfaces import IAddress, IHostResolution, IResolutionReceiver
 
 from spiders.net import is_literal, is_public, map_url
 
 refused: dict[str, str] = {}
-"""Host → the private address it led to. Twisted passes on only that a lookup failed, not why."""
+"""Host → the private address it led to. Twisted passes on only that a lookup gave nothing, not why."""
 
 
 class PrivateAddress(IgnoreRequest):
     """A host that leads to an address that is not on the public internet."""
 
     def __init__(self, host: str, address: str) -> None:
-        super().__init__(f"{host} leads to the private address {address}, which is refused.")
+        leads = "is a" if host == address else f"leads to {address}, a"
+        super().__init__(f"{host} {leads} private address, which is refused.")
 
 
-class PublicResolver(CachingThreadedResolver):
+class PublicResolver(CachingHostnameResolver):
     """Resolves names to public addresses only; a literal address passes, as the handler has checked it."""
 
-    def getHostByName(self, name: str, timeout: Any = ()) -> Deferred[str]:  # noqa: N802  Twisted's name
-        """The public address of a host; fails with DNSLookupError."""
-        found = super().getHostByName(name, timeout)
-        return found if is_literal(name) else found.addCallback(check_address, name)
+    def resolveHostName(  # noqa: N802  Twisted's names, here and below
+        self,
+        resolutionReceiver: IResolutionReceiver,  # noqa: N803
+        hostName: str,  # noqa: N803
+        portNumber: int = 0,  # noqa: N803
+        addressTypes: Sequence[type[IAddress]] | None = None,  # noqa: N803
+        transportSemantics: str = "TCP",  # noqa: N803
+    ) -> IHostResolution:
+        """Tell the receiver each public address of a host; none for a host that has only others."""
+        receiver: Any = resolutionReceiver if is_literal(hostName) else PublicOnly(resolutionReceiver, hostName)
+        return super().resolveHostName(receiver, hostName, portNumber, addressTypes, transportSemantics)
 
 
-def check_address(address: str, host: str) -> str:
-    """The address if it is public. Raises DNSLookupError, and leaves the reason in `refused`."""
-    if is_public(address):
-        return address
-    refused[host] = address
-    raise DNSLookupError(f"{host} is {address}, which is not public")
+class PublicOnly:
+    """Passes on public addresses; of the others the last is left in `refused`."""
+
+    def __init__(self, receiver: Any, host: str) -> None:
+        self.host = host
+        self.resolutionBegan, self.resolutionComplete = receiver.resolutionBegan, receiver.resolutionComplete
+        self.accept = receiver.addressResolved
+
+    def addressResolved(self, address: Any) -> None:  # noqa: N802
+        """Judge one address by what would be connected to."""
+        if is_public(address.host):
+            self.accept(address)
+        else:
+            refused[self.host] = address.host
 
 
 class GuardedHandler(HTTP11DownloadHandler):

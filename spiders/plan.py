@@ -29,6 +29,7 @@ class Seen:
     last_modified: str = ""
     body_hash: str = ""  # sha256 of the list's bytes
     entries: Mapping[str, str] = field(default_factory=dict)  # item key, else address → entry_hash
+    walked: int = 0  # highest number of an ID walk that answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,15 @@ class Outcome:
     known: int = 0  # skipped, as known
     dropped: int = 0  # not fetched because of a cap
     failed_pages: int = 0
+    missing: int = 0  # numbers of an ID walk without a record
+    walked: int = 0  # highest number of an ID walk that answered, in this visit or before
     http_status: int = 0  # of the list
     etag: str = ""
     last_modified: str = ""
     body_hash: str = ""
     entries: Mapping[str, str] = field(default_factory=dict)  # item key, else address → entry_hash; only what landed
     fetched: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # same key → url, etag, last_modified, entry
+    failed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # key → url, entry, hash, gone
     bytes: int = 0
     requests: int = 0
     started: str = ""  # ISO 8601, UTC

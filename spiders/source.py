@@ -20,6 +20,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pipelines.model import Kind, Reading
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's where it is there
+REMEDY = "Correct the file; each key is explained in docs/fields.md"
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -83,6 +85,16 @@ class Paging(Strict):
     url: Annotated[str, Field(pattern=r"^$|\{page\}")] = ""  # template with {page}
     first: int = 0  # value of {page} on the page after the first
     limit: int = 5  # pages at most in one visit; what lies beyond is counted as dropped
+
+
+class Walk(Strict):
+    """Records without a list, by rising number: each number's page is asked, and read like a list."""
+
+    url: Annotated[str, Field(pattern=r"^$|\{n\}")] = ""  # address of a record, {n} = its number; empty: no walk
+    first: int = Field(1, ge=1)  # number of the first record ever asked
+    record: str = ""  # CSS selector (API: JSON path) that the page of every existing number matches; else it is missing
+    misses: int = Field(20, ge=1)  # missing numbers in a row that end a visit: databases leave gaps, seldom longer ones
+    most: int = Field(50, ge=1)  # numbers in one visit at most: at 5 s each a visit ends within minutes
 
 
 class Dates(Strict):
@@ -150,6 +162,7 @@ class Source(Strict):
     ] = ()  # keyword sets (`keywords.yaml`): title + summary (without both: the address's words) must match one
     rows: Rows = Rows()
     paging: Paging = Paging()
+    walk: Walk = Walk()
     dates: Dates = Dates()
     article: Article = Article()
     canonical: Canonical = Canonical()
@@ -164,6 +177,10 @@ class Source(Strict):
             raise ValueError("a disabled source says why in disabled_reason")
         if self.kind == "api" and not self.rows.row and not self.rows.url:
             raise ValueError("kind api needs rows.row and rows.url")
+        if self.walk.misses >= self.walk.most:
+            raise ValueError("walk.most is larger than walk.misses, else no visit could pass a gap")
+        if self.walk.url and self.kind not in ("listing", "api"):
+            raise ValueError("a walk reads each record's page like a list: kind listing or api")
         return self
 
     @property
@@ -193,16 +210,42 @@ class Source(Strict):
 def load_source(path: Path) -> Source:
     """The declaration in one file. Raises SourceError."""
     try:
-        raw = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        text = path.read_text("utf-8")
+        raw = yaml.load(text, Loader=LOADER)
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise SourceError(str(path), f"{line}not readable as YAML: {error.problem}. {REMEDY}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SourceError(str(path), f"is not readable YAML: {' '.join(str(error).split())}") from None
+        raise SourceError(str(path), f"not readable as YAML: {' '.join(str(error).split())}. {REMEDY}") from None
     if not isinstance(raw, dict):
-        raise SourceError(str(path), "is empty or not a mapping; see CONTRIBUTING.md")
+        raise SourceError(str(path), f"empty, or no mapping of keys. {REMEDY}")
     try:
         return Source.model_validate({**raw, "id": path.stem, "tier": path.parent.name})
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise SourceError(str(path), f"{faults}. Each key is explained in spiders/source.py") from None
+        faults = "; ".join(describe_fault(text, e["loc"], e["type"], e["msg"]) for e in error.errors())
+        raise SourceError(str(path), f"{faults}. {REMEDY}") from None
+
+
+def describe_fault(text: str, keys: tuple[int | str, ...], kind: str, message: str) -> str:
+    """One fault of a declaration: its line, the key and what is wrong."""
+    line, what = find_line(text, keys), "there is no such key" if kind == "extra_forbidden" else message
+    return f"line {line}: {'.'.join(map(str, keys)) or 'file'}: {what}"
+
+
+def find_line(text: str, keys: Iterable[int | str]) -> int:
+    """The line of YAML where a key stands, or where it should: that of the mapping around it; the first is 1."""
+    node, line = yaml.compose(text, Loader=LOADER), 1
+    for key in keys:
+        if isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+            node = node.value[key]
+            line = node.start_mark.line + 1
+            continue
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        name, node = next(((k, v) for k, v in pairs if k.value == key), (None, None))
+        if name is None:
+            break
+        line = name.start_mark.line + 1
+    return line
 
 
 def load_sources(folders: Iterable[Path] = ()) -> dict[str, Source]:

@@ -23,12 +23,15 @@ class Tally:
     known: int = 0
     dropped: int = 0
     failed_pages: int = 0
+    missing: int = 0
+    walked: int = 0
     http_status: int = 0
     etag: str = ""
     last_modified: str = ""
     body_hash: str = ""
     entries: dict[str, str] = field(default_factory=dict)
     fetched: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failed: dict[str, dict[str, Any]] = field(default_factory=dict)
     bytes: int = 0
     requests: int = 0
     retry_after: float = 0.0
@@ -39,6 +42,10 @@ class Tally:
         """An item has landed."""
         self.entries[key] = digest
         self.fetched[key] = {"url": url, "etag": etag, "last_modified": last_modified, "entry": asdict(entry)}
+
+    def fail(self, key: str, digest: str, entry: Entry, url: str, gone: bool) -> None:
+        """An item's page was not read; `gone` where the office says so."""
+        self.failed[key] = {"url": url, "entry": asdict(entry), "hash": digest, "gone": gone}
 
     def outcome(self, status: Status, cause: str = "") -> Outcome:
         """The visit's result."""

@@ -101,7 +101,8 @@ class Visit:
         status: Status = (
             "blocked" if not tally.entries and all(e.status == "blocked" for e in self.trouble) else "partial"
         )
-        return status, f"{len(self.trouble)} pages were not read. {self.trouble[0].cause}"
+        unread = "1 page was" if len(self.trouble) == 1 else f"{len(self.trouble)} pages were"
+        return status, f"{unread} not read. {self.trouble[0].cause}"
 
     async def _ask(self, url: str, etag: str = "", last_modified: str = "") -> Answer:
         """A good answer or 304; waits out one short Retry-After. Raises FetchError."""
@@ -156,11 +157,11 @@ class Visit:
             except FetchError as error:
                 self._fail(error)
                 break
-        if nested:  # an index says nothing of what its sitemaps hold
-            self.tally.etag = self.tally.last_modified = self.tally.body_hash = ""
         rows = list(todo.values())
         kept = rows if limit is None else rows[:limit]
         self.tally.dropped += len(rows) - len(kept)
+        if nested or self.tally.dropped:  # they say nothing of an index's sitemaps, and would hide what was left out
+            self.tally.etag = self.tally.last_modified = self.tally.body_hash = ""
         return kept
 
     def _sort(self, listing: Listing, record: str, todo: dict[str, Row]) -> int:
@@ -187,29 +188,38 @@ class Visit:
                 self._land(row, answer, "item")
                 failures = 0
             except FetchError as error:
-                self._fail(error)
+                self._fail(error, row)
                 failures += 1
                 if failures == MOST_FAILURES:
                     raise FetchError(f"{failures} pages in a row were not read. {error.cause}") from None
 
-    def _fail(self, error: FetchError) -> None:
+    def _fail(self, error: FetchError, row: Row | None = None) -> None:
         self.tally.failed_pages += 1
         self.trouble.append(error)
+        if row and not error.fatal:  # a fatal one says nothing of this item
+            address = fetch_address(self.job.source, row.entry)
+            self.tally.fail(row.key, row.digest, row.entry, address, bool(error.gone))
         if error.fatal:
             raise error
 
     async def _recheck(self) -> None:
         for known in self.job.rechecks:
-            if known.key in self.tally.entries:
+            if known.key in self.tally.entries or known.key in self.tally.failed:
                 continue
             try:
                 await self._recheck_one(known)
-            except FetchError as error:  # a known page that is gone stays as it was read
+            except FetchError as error:
                 if error.fatal:
                     raise
+                if error.gone:  # landed, so that what follows from it can be told again from the landing
+                    self._capture(error.gone, "item", known.url, known.entry)
+                self.tally.fail(known.key, self._digest(known), known.entry, known.url, bool(error.gone))
+
+    def _digest(self, known: Recheck) -> str:
+        return self.job.seen.entries.get(known.key) or entry_hash(known.entry)
 
     async def _recheck_one(self, known: Recheck) -> None:
-        digest = self.job.seen.entries.get(known.key) or entry_hash(known.entry)
+        digest = self._digest(known)
         answer = await self._ask(known.url, known.etag, known.last_modified)
         if answer.status == 304:
             self.tally.land(known.key, digest, known.entry, known.url, known.etag, known.last_modified)

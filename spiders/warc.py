@@ -4,18 +4,20 @@ Each response is a `response` record followed by a `metadata` record (JSON: sour
 here, redirects); a list row that carries its own text is a `resource` record with its metadata. Headers are stored as
 received, but the body is stored decoded: Content-Encoding and Transfer-Encoding are left out and Content-Length is that
 of the stored body. A file is written as `<run>.warc.gz.open` and renamed when complete, each record its own gzip member,
-so that a killed crawl loses at most the record it was writing. `read_pages` ends quietly at a truncated record.
+so that a killed crawl loses at most the record it was writing, and a full disk none that is whole. The writer holds a lock on the open file, which ends with
+its process, so that nobody repairs a file that is still written. `read_pages` ends quietly at a truncated record.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from html import escape
-from io import BytesIO
+from io import BytesIO, FileIO
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -61,14 +63,12 @@ class Landing:
     def __init__(self, folder: Path, run_id: str) -> None:
         self.path = folder / f"{run_id}.warc.gz"
         self._open = folder / f"{run_id}.warc.gz{OPEN}"
-        self._stream: IO[bytes] | None = None
+        self._stream: FileIO | None = None
 
     def write(self, capture: Capture) -> str:
-        """Keep one response; returns its WARC-Record-ID. Raises OSError."""
-        if self._stream is None:
-            self._open.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = self._open.open("xb")
-        writer = WARCWriter(self._stream, gzip=True, warc_version="1.1")  # 1.1: dates finer than a second
+        """Keep one response; returns its WARC-Record-ID. Raises OSError, and then has kept nothing of it."""
+        records = BytesIO()
+        writer = WARCWriter(records, gzip=True, warc_version="1.1")  # 1.1: dates finer than a second
         inline = is_bare(capture)
         head = None if inline else StatusAndHeaders(str(capture.status), _stored_headers(capture), "HTTP/1.1")
         record = writer.create_warc_record(
@@ -93,15 +93,31 @@ class Landing:
             warc_headers_dict={"WARC-Date": _now(), "WARC-Refers-To": record_id},
         )
         writer.write_record(note)
-        self._stream.flush()
+        self._append(records.getbuffer())
         return record_id
+
+    def _append(self, data: memoryview) -> None:
+        """All of it or nothing."""
+        if self._stream is None:
+            self._open.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = self._open.open("xb", buffering=0)  # a buffer would try again what we took back
+            fcntl.flock(self._stream, fcntl.LOCK_EX)
+        start = self._stream.tell()
+        try:
+            while data:
+                data = data[self._stream.write(data) :]
+        except OSError:
+            self._stream.truncate(start)
+            self._stream.seek(start)
+            raise
 
     def close(self) -> Path | None:
         """Finish the file; None where nothing was written."""
         if self._stream is None:
             return None
+        self._open.rename(self.path)  # while it is locked
         self._stream.close()
-        return self._open.rename(self.path)
+        return self.path
 
 
 def _now() -> str:
@@ -178,16 +194,23 @@ def _read_page(record: Any, body: bytes, about: dict[str, Any]) -> Page | None:
 
 
 def repair(path: Path) -> Path | None:
-    """Turn a killed crawl's `.warc.gz.open` into a `.warc.gz` of its complete records; None where there are none."""
+    """Turn a killed crawl's `.warc.gz.open` into a `.warc.gz` of its complete records; None where there are none.
+
+    Leaves alone what a living process still writes.
+    """
     whole = 0
     with path.open("r+b") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
         for whole in _member_ends(stream):  # noqa: B007  the last one counts
             pass
+        if not whole:
+            path.unlink()
+            return None
         stream.truncate(whole)
-    if not whole:
-        path.unlink()
-        return None
-    return path.rename(path.with_name(path.name.removesuffix(OPEN)))
+        return path.rename(path.with_name(path.name.removesuffix(OPEN)))
 
 
 def _member_ends(stream: IO[bytes]) -> Iterator[int]:

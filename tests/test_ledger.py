@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, timezone
 from importlib.resources import files
 from pathlib import Path
@@ -14,12 +15,28 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from office_server import declare
 
 from iprwatch.errors import StoreError
 from iprwatch.ledger.facts import find_fact, store_fact
+from iprwatch.ledger.health import find_facts
+from iprwatch.ledger.moves import absorb
+from iprwatch.ledger.sources import enrol, find_rechecks, record_outcome
 from iprwatch.ledger.store import SCHEMA_HEAD, Ledger
-from iprwatch.ledger.tables import article_keys, metadata, queue, runs, sources
+from iprwatch.ledger.tables import (
+    article_keys,
+    article_urls,
+    articles,
+    dead_letters,
+    metadata,
+    queue,
+    revisions,
+    runs,
+    sources,
+)
 from iprwatch.ledger.upsert import upsert
+from pipelines.model import Entry
+from spiders.plan import Outcome, Recheck
 
 NOW = datetime(2026, 11, 2, 9, 30, 0, 250, tzinfo=UTC)
 
@@ -157,3 +174,64 @@ def test_times_come_back_aware_and_sort(ledger: Ledger) -> None:
         rows = connection.execute(sa.select(runs).order_by(runs.c.started.desc())).all()
     assert [(r.id, r.started, r.counts) for r in rows] == [(i, times[i], {"pages": 1}) for i in ("new", "old")]
     assert all(r.started.utcoffset() == timedelta(0) for r in rows)
+
+
+def article_row(id: str, seen: datetime, **keys: object) -> dict[str, object]:
+    row = {"id": id, "source": "alpha", "key": id, "url": f"https://alpha.example/{id}", "title": id, "text": f"Text of {id}.",
+           "published": seen, "published_precision": "day", "published_origin": "entry", "language": "en",
+           "content_hash": id, "first_seen": seen, "last_changed": seen, "story": id}  # fmt: skip
+    return row | keys
+
+
+def test_an_article_that_moved_is_one_with_the_older(ledger: Ledger) -> None:
+    later = NOW + timedelta(days=1)
+    rows = [article_row("old", NOW, gone=later), article_row("new", later), article_row("third", later, story="new")]
+    with ledger.write() as connection:
+        upsert(connection, articles, [r | {"gone": r.get("gone")} for r in rows])
+        for id, at in (("old", NOW), ("new", later)):
+            said = {"article": id, "n": 1, "content_hash": id, "title": id, "text": f"Text of {id}.", "seen": at}
+            upsert(connection, revisions, [said])
+            upsert(connection, article_urls, [{"url": f"https://alpha.example/{id}", "article": id}])
+        absorb(connection, "old", "new")
+    with ledger.read() as connection:
+        kept = {r.id: r for r in connection.execute(sa.select(articles))}
+        told = connection.execute(sa.select(revisions.c.article, revisions.c.text).order_by(revisions.c.n)).all()
+        owed = connection.scalars(sa.select(queue.c.article).where(queue.c.index == "search")).all()
+        assert set(connection.scalars(sa.select(article_urls.c.article))) == {"old"}
+    assert kept.keys() == {"old", "third"}
+    old = kept["old"]
+    assert (old.url, old.text, old.revision, old.gone) == ("https://alpha.example/new", "Text of new.", 2, None)
+    assert (old.key, old.published, old.first_seen, old.last_changed) == ("old", NOW, NOW, later)
+    assert kept["third"].story == "old"
+    assert [tuple(r) for r in told] == [("old", "Text of old."), ("old", "Text of new.")]
+    assert sorted(owed) == ["new", "old", "third"]  # the index drops one, and has a newer version of the others
+
+
+def test_facts_of_a_source_are_gathered(ledger: Ledger) -> None:
+    source = declare(id="alpha")
+    entry = asdict(Entry("https://alpha.example/x"))
+    lost = {"url": "https://alpha.example/x", "entry": entry, "hash": "h", "gone": True}
+    with ledger.write() as connection:
+        enrol(connection, ["alpha", "beta"], NOW)
+        for status, rows in (("ok", 9), ("unchanged", 0), ("partial", 7), ("partial", 7), ("unchanged", 0)):
+            outcome = Outcome("alpha", status, rows=rows, failed={"x": lost} if rows else {})
+            record_outcome(connection, "run", outcome, source, NOW)
+        dates = [NOW - timedelta(days=n) for n in (1, 3)]
+        upsert(connection, articles, [article_row(str(n), at) for n, at in enumerate(dates)])
+        upsert(connection, articles, [article_row("undated", NOW - timedelta(days=2), published_origin="first_seen")])
+        for n, at in enumerate((NOW, NOW, NOW - timedelta(days=9))):
+            buried = {
+                "record_id": str(n),
+                "source": "alpha",
+                "url": f"https://alpha.example/{n % 2}",
+                "error": "NoText",
+            }
+            upsert(connection, dead_letters, [buried | {"reason": "thin", "at": at}])
+        facts = find_facts(connection)
+        assert find_rechecks(connection, source, NOW + timedelta(days=8)) == (
+            Recheck("https://alpha.example/x", "x", "", "", Entry("https://alpha.example/x")),
+        )
+    alpha = facts["alpha"]
+    assert (alpha.status, alpha.rows, alpha.dead, alpha.unread) == ("unchanged", 7, 1, 2)
+    assert (alpha.published, alpha.undated) == (tuple(dates), (NOW - timedelta(days=2),))
+    assert facts["beta"].status == ""

@@ -1,6 +1,6 @@
 """Articles in the record: find them by id, address or shared key; write one with its reasons in one transaction.
 
-Every write bumps `row_version` and queues the article for the index. Functions take a connection.
+Every write bumps `row_version` and queues the article for the index, one with a new text also for the watches. Functions take a connection.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from iprwatch.ledger.tables import (
     article_keys,
+    article_links,
     article_urls,
     articles,
     dead_letters,
@@ -29,6 +30,7 @@ from iprwatch.ledger.upsert import upsert
 from pipelines.model import Article, Page, Passage, Tagging
 
 INDEX = "search"  # name of the index whose queue is filled
+WATCHES = "watches"  # name under which what was written waits for the watches
 
 IN_MOST = 500  # values in one IN list: below every database's parameter limit
 
@@ -73,10 +75,10 @@ def find_by_url(connection: sa.Connection, urls: Sequence[str]) -> dict[str, str
 
 def find_by_keys(connection: sa.Connection, keys: Sequence[str], most: int) -> list[str]:
     """Ids of articles that share one of these keys (near-duplicate bands, identifiers), at most `most` per key."""
+    statement = sa.select(article_keys.c.article).where(article_keys.c.key == sa.bindparam("key")).limit(most)
     found: dict[str, None] = {}
     for key in keys:
-        rows = connection.scalars(sa.select(article_keys.c.article).where(article_keys.c.key == key).limit(most))
-        found |= dict.fromkeys(rows)
+        found |= dict.fromkeys(connection.scalars(statement, {"key": key}))
     return list(found)
 
 
@@ -136,8 +138,9 @@ def write_article(connection: sa.Connection, item: Understood, known: Known | No
         "content_hash": article.content_hash, "first_seen": article.first_seen, "last_changed": now,
         "revision": revision, "story": item.story, "relation": item.relation, "verdict": item.tagging.verdict,
         "tagger": item.tagging.tagger, "signature": item.signature, "record_id": article.record_id, "row_version": version,
+        "gone": None,
     }  # fmt: skip
-    upsert(connection, articles, [row], keep=("first_seen", "story", "relation"))
+    upsert(connection, articles, [row], keep=("key", "first_seen", "story", "relation"))
     revision_row = {
         "article": article.id, "n": revision, "content_hash": article.content_hash, "title": article.title,
         "text": article.text, "seen": now, "record_id": article.record_id,
@@ -145,9 +148,12 @@ def write_article(connection: sa.Connection, item: Understood, known: Known | No
     upsert(connection, revisions, [revision_row])
     store_aliases(connection, article.id, (article.url, *article.aliases))
     _replace(connection, article_keys, article.id, [{"key": k, "article": article.id} for k in sorted(set(item.keys))])
+    links = sorted(set(article.links))
+    _replace(connection, article_links, article.id, [{"article": article.id, "url": u} for u in links])
     _replace(connection, passages, article.id, _passage_rows(item))
     write_tags(connection, article.id, item.tagging)
     enqueue(connection, article.id, version)
+    enqueue(connection, article.id, version, WATCHES)
     return version
 
 
@@ -185,9 +191,9 @@ def store_aliases(connection: sa.Connection, article: str, urls: Iterable[str]) 
     )
 
 
-def enqueue(connection: sa.Connection, article: str, row_version: int) -> None:
-    """The index owes this version of the article."""
-    upsert(connection, queue, [{"index": INDEX, "article": article, "row_version": row_version}])
+def enqueue(connection: sa.Connection, article: str, row_version: int, index: str = INDEX) -> None:
+    """The index (or the watches) owes this version of the article."""
+    upsert(connection, queue, [{"index": index, "article": article, "row_version": row_version}])
 
 
 def touch(connection: sa.Connection, ids: Iterable[str], **changes: object) -> None:

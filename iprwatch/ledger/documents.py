@@ -4,40 +4,56 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from iprwatch.ledger.articles import INDEX, chunked
-from iprwatch.ledger.tables import articles, passages, queue, tags, vectors
+from iprwatch.ledger.tables import articles, dead_letters, passages, queue, tags, vectors
+from iprwatch.ledger.upsert import upsert
 from search.schema import Document, IndexedPassage, IndexedTag
 
 
-def find_queued(connection: sa.Connection, most: int) -> list[str]:
-    """Ids of articles that the index still owes, at most `most`."""
-    return list(connection.scalars(sa.select(queue.c.article).where(queue.c.index == INDEX).limit(most)))
+def find_queued(connection: sa.Connection, most: int, index: str = INDEX) -> list[str]:
+    """Ids of articles that the index (or the watches) still owes, at most `most`."""
+    return list(connection.scalars(sa.select(queue.c.article).where(queue.c.index == index).limit(most)))
 
 
-def count_queued(connection: sa.Connection) -> int:
-    """How many articles the index still owes."""
-    return connection.scalar(sa.select(sa.func.count()).select_from(queue).where(queue.c.index == INDEX)) or 0
+def count_queued(connection: sa.Connection, index: str = INDEX) -> int:
+    """How many articles the index (or the watches) still owes."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(queue).where(queue.c.index == index)) or 0
 
 
-def acknowledge(connection: sa.Connection, held: Mapping[str, int]) -> None:
+def acknowledge(connection: sa.Connection, held: Mapping[str, int], index: str = INDEX) -> None:
     """Drop queue rows whose version the index holds; a newer one stays queued."""
     for id, version in held.items():
         connection.execute(
-            sa.delete(queue).where(queue.c.index == INDEX, queue.c.article == id, queue.c.row_version <= version)
+            sa.delete(queue).where(queue.c.index == index, queue.c.article == id, queue.c.row_version <= version)
         )
+
+
+def clear_queue(connection: sa.Connection, index: str = INDEX) -> None:
+    """Forget what the index (or the watches) is owed."""
+    connection.execute(sa.delete(queue).where(queue.c.index == index))
 
 
 def enqueue_all(connection: sa.Connection) -> int:
     """Queue every article, for a new index; returns how many."""
-    connection.execute(sa.delete(queue).where(queue.c.index == INDEX))
+    clear_queue(connection)
     rows = sa.select(sa.literal(INDEX), articles.c.id, articles.c.row_version)
     connection.execute(sa.insert(queue).from_select(["index", "article", "row_version"], rows))
     return count_queued(connection)
+
+
+def bury_document(connection: sa.Connection, document: Document, reason: str, at: datetime) -> None:
+    """Keep an article that the index will never take as it is, with the engine's reason."""
+    row = {
+        "record_id": f"index:{document.id}"[:80], "source": document.source, "url": document.url, "error": "Rejected",
+        "reason": reason[:2000], "at": at,
+    }  # fmt: skip
+    upsert(connection, dead_letters, [row])
 
 
 def find_documents(

@@ -13,8 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from iprwatch.ledger.tables import entries, outcomes, sources
+from iprwatch.ledger.tables import article_urls, articles, entries, outcomes, sources
 from iprwatch.ledger.upsert import upsert
+from pipelines.address import canonical_url
 from pipelines.model import Entry
 from spiders.plan import Outcome, Recheck, Seen
 from spiders.source import Source
@@ -25,6 +26,10 @@ GOOD = ("ok", "unchanged", "partial")
 RECHECK_AGE = timedelta(days=14)  # offices correct a text within days; older pages are left alone
 RECHECK_EVERY = timedelta(days=1)  # one conditional look a day and page
 RECHECK_MOST = 3  # pages a visit, so that politeness keeps a visit short
+SUSPECT_MOST = 10  # pages a visit whose text has come again elsewhere: a relaunch moves many at once
+DEAD_TRIES = 3  # failed fetches after which a link is dead
+TRY_APART = timedelta(hours=8)  # between tries that count, save for 404 and 410: an outage of hours kills no link
+REVIVE_EVERY = timedelta(days=7)  # one more look at a dead link
 BACKOFF_MOST = timedelta(hours=24)  # a failing source is slowed, never given up
 JITTER = 0.1  # of the interval, so that sources do not come due in step
 
@@ -71,19 +76,44 @@ def find_seen(connection: sa.Connection, source: str) -> Seen:
     known = connection.execute(sa.select(entries.c.key, entries.c.hash).where(entries.c.source == source))
     if row is None:
         return Seen()
-    return Seen(row.etag, row.last_modified, row.body_hash, {r.key: r.hash for r in known})
+    landed = {r.key: r.hash for r in known if r.hash}
+    return Seen(row.etag, row.last_modified, row.body_hash, landed, row.walked)
 
 
-def find_rechecks(connection: sa.Connection, source: str, now: datetime) -> tuple[Recheck, ...]:
-    """Pages due for another conditional look, newest first."""
+def find_rechecks(connection: sa.Connection, source: Source, now: datetime) -> tuple[Recheck, ...]:
+    """Pages due for another conditional look: those whose text came again elsewhere, recent ones, then one dead link."""
+    own = sa.select(entries).where(entries.c.source == source.id, entries.c.url != "")
+    young = own.where(entries.c.fetched.between(now - RECHECK_AGE, now - RECHECK_EVERY), entries.c.tries < DEAD_TRIES)
+    dead = own.where(entries.c.fetched < now - REVIVE_EVERY, entries.c.tries >= DEAD_TRIES)
+    rows = [
+        *_find_suspects(connection, source, now),
+        *connection.execute(young.order_by(entries.c.fetched.desc()).limit(RECHECK_MOST)),
+        *connection.execute(dead.order_by(entries.c.fetched).limit(1)),
+    ]
+    return tuple({r.key: Recheck(r.url, r.key, r.etag, r.last_modified, Entry(**r.entry)) for r in rows}.values())
+
+
+def _find_suspects(connection: sa.Connection, source: Source, now: datetime) -> list[sa.Row[Any]]:
+    """Entries of articles that another address of the source repeats and that were not asked since: they may have moved."""
+    older, newer = articles.alias(), articles.alias()
+    repeated = connection.execute(
+        sa.select(article_urls.c.url, newer.c.first_seen)
+        .join_from(newer, older, sa.and_(older.c.story == newer.c.story, older.c.source == newer.c.source))
+        .join(article_urls, article_urls.c.article == older.c.id)
+        .where(newer.c.source == source.id, newer.c.relation == "variant", older.c.id != newer.c.id)
+        .where(newer.c.first_seen > now - RECHECK_AGE, older.c.first_seen < newer.c.first_seen)
+        .where(older.c.gone.is_(None))
+    )
+    since = {r.url: r.first_seen for r in repeated}
+    if not since:
+        return []
     rows = connection.execute(
         sa.select(entries)
-        .where(entries.c.source == source, entries.c.url != "", entries.c.fetched < now - RECHECK_EVERY)
-        .where(entries.c.fetched > now - RECHECK_AGE)
-        .order_by(entries.c.fetched.desc())
-        .limit(RECHECK_MOST)
+        .where(entries.c.source == source.id, entries.c.url != "", entries.c.fetched < max(since.values()))
+        .where(entries.c.tries < DEAD_TRIES)
     )
-    return tuple(Recheck(r.url, r.key, r.etag, r.last_modified, Entry(**r.entry)) for r in rows)
+    known = ((r, since.get(canonical_url(r.entry["url"], source.reading))) for r in rows)
+    return [r for r, at in known if at and r.fetched < at][:SUSPECT_MOST]
 
 
 def record_outcome(connection: sa.Connection, run: str, outcome: Outcome, source: Source, now: datetime) -> None:
@@ -97,11 +127,13 @@ def record_outcome(connection: sa.Connection, run: str, outcome: Outcome, source
     row = connection.execute(sa.select(sources).where(sources.c.id == outcome.source)).one()
     good = outcome.status in GOOD
     failures = row.failures if outcome.status == "unchanged" else 0 if good else row.failures + 1
-    changes: dict[str, Any] = {"failures": failures, "due": next_due(source, outcome, failures, now)}
+    walked = max(row.walked, outcome.walked)
+    changes: dict[str, Any] = {"failures": failures, "due": next_due(source, outcome, failures, now), "walked": walked}
     if outcome.status == "ok":
         changes |= {"etag": outcome.etag, "last_modified": outcome.last_modified, "body_hash": outcome.body_hash}
     connection.execute(sa.update(sources).where(sources.c.id == outcome.source).values(**changes))
     _record_entries(connection, outcome, now)
+    _record_failures(connection, outcome, now)
 
 
 def _record_entries(connection: sa.Connection, outcome: Outcome, now: datetime) -> None:
@@ -118,8 +150,25 @@ def _record_entries(connection: sa.Connection, outcome: Outcome, now: datetime) 
                 "last_modified": fetched.get("last_modified", ""),
                 "fetched": now,
                 "entry": fetched.get("entry", {}),
+                "tries": 0,
             }
         )
+    upsert(connection, entries, rows)
+
+
+def _record_failures(connection: sa.Connection, outcome: Outcome, now: datetime) -> None:
+    """Count tries of pages that were not read; a dead link passes for known, as long as its row reads the same."""
+    known = sa.select(entries).where(entries.c.source == outcome.source, entries.c.key.in_(list(outcome.failed)))
+    before = {r.key: r for r in connection.execute(known)} if outcome.failed else {}
+    rows = []
+    for key, failed in outcome.failed.items():
+        old = before.get(key)
+        if old and old.tries and not failed["gone"] and now - old.fetched < TRY_APART:
+            continue
+        tries = (old.tries if old else 0) + 1
+        held = old.hash if old else ""
+        row = {"hash": failed["hash"] if tries >= DEAD_TRIES else held, "tries": tries, "fetched": now}
+        rows.append({"source": outcome.source, "key": key, "url": failed["url"], "entry": failed["entry"], **row})
     upsert(connection, entries, rows)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from iprwatch.errors import StoreError
 
-SCHEMA_HEAD = "0001"  # revision this code is written for; a test compares it with the newest migration
+SCHEMA_HEAD = "0003"  # revision this code is written for; a test compares it with the newest migration
 MIGRATION_LOCK = 0x19_1711  # any number, the same in every process: PostgreSQL's advisory lock of our migrations
 BUSY_SECONDS = 30  # a writer waits so long for another's short transaction
 
@@ -52,9 +52,13 @@ class Ledger:
         return url.get_backend_name() == "sqlite"
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
-        """A write transaction: committed at the end, rolled back on an error. Keep it short."""
-        with self._guarded(), self.engine.begin() as connection:
+    def write(self, durable: bool = False) -> Iterator[sa.Connection]:
+        """A write transaction: committed at the end, rolled back on an error. Keep it short.
+
+        Whatever is committed survives the end of the process; `durable`: also a power cut, at the price of an fsync.
+        """
+        engine = self.engine.execution_options(iprwatch_durable=durable)
+        with self._guarded(), engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -122,13 +126,17 @@ def _configure_sqlite(connection: object, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    reads = connection.get_execution_options().get("iprwatch_read")
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if not options.get("iprwatch_read"):
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('iprwatch_durable') else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN" if options.get("iprwatch_read") else "BEGIN IMMEDIATE")
 
 
 def _remedy(fault: str) -> str:
     if "full" in fault:
         return "Free disk space, then run again: nothing is lost"
+    if "disk I/O" in fault:  # also SQLite's word for a quota
+        return "Check the disk and its free space, then run again: nothing is lost"
     if "readonly" in fault or "unable to open" in fault:
         return "Check that the data folder is writable, or set IPRWATCH_HOME"
     if "malformed" in fault or "not a database" in fault:

@@ -58,6 +58,7 @@ sources = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False, default=0),  # in a row; an unchanged answer does not clear them
     sa.Column("lease_holder", sa.String(80), nullable=False, default=""),
     sa.Column("lease_until", Moment),
+    sa.Column("walked", sa.Integer, nullable=False, default=0, server_default="0"),  # of an ID walk
 )
 
 outcomes = sa.Table(
@@ -84,6 +85,7 @@ entries = sa.Table(
     sa.Column("last_modified", sa.Text, nullable=False, default=""),
     sa.Column("fetched", Moment, nullable=False),
     sa.Column("entry", sa.JSON, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, default=0, server_default="0"),  # failed in a row
     sa.Index("ix_entries_source_fetched", "source", "fetched"),
 )
 
@@ -123,6 +125,7 @@ articles = sa.Table(
     sa.Column("signature", sa.LargeBinary, nullable=False, default=b""),
     sa.Column("record_id", sa.String(80), nullable=False, default=""),
     sa.Column("row_version", sa.Integer, nullable=False, default=1),
+    sa.Column("gone", Moment),
     sa.Index("ix_articles_source_first_seen", "source", "first_seen"),
 )
 
@@ -138,6 +141,13 @@ article_keys = sa.Table(
     metadata,
     sa.Column("key", sa.String(80), primary_key=True),
     sa.Column("article", sa.String(80), primary_key=True, index=True),
+)
+
+article_links = sa.Table(
+    "article_links",
+    metadata,
+    sa.Column("article", sa.String(80), primary_key=True),
+    sa.Column("url", sa.Text, primary_key=True, index=True),
 )
 
 revisions = sa.Table(
@@ -221,4 +231,47 @@ settings = sa.Table(
     metadata,
     sa.Column("name", sa.String(80), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),  # sha256 of kind, owner, story, revision, channel: never twice
+    sa.Column("kind", sa.String(8), nullable=False),  # alert | digest
+    sa.Column("owner", sa.String(80), nullable=False),  # id of the watch or of the subscription
+    sa.Column("story", sa.String(80), nullable=False, default="", index=True),  # empty for a digest
+    sa.Column("article", sa.String(80), nullable=False, default=""),
+    sa.Column("revision", sa.Integer, nullable=False, default=0),  # 0 unless the watch asks for revisions
+    sa.Column("digest", sa.String(120), nullable=False, default=""),  # id of the digest; empty for an alert
+    sa.Column("channel", sa.String(80), nullable=False),
+    sa.Column("reason", sa.JSON, nullable=False),  # why it matched: passage, terms, cosine, theme; seconds of each hop
+    sa.Column("created", Moment, nullable=False, index=True),
+    sa.Column("state", sa.String(8), nullable=False),  # waiting | sending | sent | failed
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("due", Moment, nullable=False),
+    sa.Column("claimed_by", sa.String(80), nullable=False, default=""),
+    sa.Column("claimed_until", Moment),
+    sa.Column("sent", Moment),
+    sa.Column("receipt", sa.Text, nullable=False, default=""),  # what the receiver answered
+    sa.Column("error", sa.Text, nullable=False, default=""),  # of the last attempt
+    sa.Index("ix_outbox_state_due", "state", "due"),
+)
+
+digests = sa.Table(
+    "digests",
+    metadata,
+    sa.Column("id", sa.String(120), primary_key=True),  # subscription:cut
+    sa.Column("subscription", sa.String(80), nullable=False, index=True),
+    sa.Column("since", Moment, nullable=False),  # label of the window, never its rule
+    sa.Column("cut", Moment, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),  # the composed digest, so that every form renders the same
+    sa.Column("created", Moment, nullable=False),
+)
+
+digest_stories = sa.Table(
+    "digest_stories",
+    metadata,
+    sa.Column("subscription", sa.String(80), primary_key=True),
+    sa.Column("story", sa.String(80), primary_key=True),  # so that a story is in one digest of a subscription
+    sa.Column("digest", sa.String(120), nullable=False, index=True),
 )

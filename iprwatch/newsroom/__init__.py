@@ -3,8 +3,3 @@
 In: `offices/<source id>/` (routes, templates, items), `scenes/<n>.yaml` (what changes) and a `state.json` (when).
 Out: for a host and a target, an Answer. It never reaches the network and declares no sources of its own.
 """
-
-from iprwatch.newsroom.model import Answer
-from iprwatch.newsroom.newsroom import Newsroom
-
-__all__ = ["Answer", "Newsroom"]

@@ -18,20 +18,21 @@ HERE = Path(str(files("iprwatch") / "newsroom"))
 
 
 def load_yaml(path: Path) -> Any:
-    """What one YAML file says. Raises InputError."""
+    """What one YAML file says; None where there is no such file. Raises InputError."""
     try:
         return yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+    except FileNotFoundError:
+        return None
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not readable YAML: {' '.join(str(error).split())}") from None
 
 
 def load_office(folder: Path, source: Source) -> Office:
-    """The office in one folder. Raises InputError for an unknown key or a file that is missing."""
-    raw = load_yaml(folder / "office.yaml")
-    path = folder / "items.yaml"
+    """The office in one folder. Raises InputError for an unknown key or a key that is missing."""
+    items = tuple(load_yaml(folder / "items.yaml") or ())
     try:
-        routes = tuple(Route(**{"type": "text/html; charset=utf-8", **route}) for route in raw.pop("routes"))
-        items = tuple(load_yaml(path) or ()) if path.exists() else ()
+        raw = load_yaml(folder / "office.yaml")
+        routes = tuple(Route(**route) for route in raw.pop("routes"))
         return Office(source=source, folder=folder, routes=routes, items=items, **raw)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{folder / 'office.yaml'}: {error}") from None
@@ -51,13 +52,6 @@ def load_shipped() -> dict[str, Office]:
 
 
 @cache
-def load_scene(number: int) -> dict[str, Any]:
-    """`scenes/<number>.yaml`: `title`, `items`, `edits`, `faults`, each by source id. Empty where there is no such scene."""
-    path = HERE / "scenes" / f"{number}.yaml"
-    return dict(load_yaml(path)) if path.exists() else {}
-
-
-@cache
 def load_data(name: str) -> Any:
-    """One data file of the newsroom: `faults`, `reserve` or `bank`."""
+    """One data file of the newsroom: `faults`, `reserve`, `bank` or `scenes/<number>`; None beyond the last scene."""
     return load_yaml(HERE / f"{name}.yaml")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from spiders.source import Source
 
 Raw = Mapping[str, Any]
+HTML = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Route:
     """One kind of address of an office: a list, an item (`each: item`) or a file."""
 
     path: str
-    type: str
+    type: str = HTML
     template: str = ""
     file: str = ""
     each: str = ""
@@ -57,6 +58,10 @@ class Office:
     last_modified: bool = False
     link: str = ""
 
+    def routes_for(self, each: str) -> list[Route]:
+        """Its item routes (`each` is "item") or its lists and files (``)."""
+        return [route for route in self.routes if route.each == each]
+
 
 @dataclass(frozen=True)
 class Published:
@@ -71,21 +76,22 @@ class Published:
 class Item:
     """What a template sees of one item. `date` and `updated` are aware, in the source's time zone."""
 
+    source: str
     slug: str
     title: str
-    url: str
     date: datetime
     updated: datetime
     language: str
-    summary: str
-    author: str
-    body: tuple[str, ...]
     n: int  # number within its year, oldest first
     key: str
-    extra: Mapping[str, Any]
-    only: int = 0  # which item route serves it
-    file: str = ""  # a PDF of the scenes' folder that is the item itself
+    summary: str = ""
+    author: str = ""
+    body: Sequence[str] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    only: Sequence[int] = (0,)  # which item route serves it
+    days: float = 0.0  # its age at the newsroom's first start
     path: str = ""
+    url: str = ""
     was: tuple[str, ...] = ()  # paths it had before it moved
 
     @property
@@ -93,32 +99,6 @@ class Item:
         """The paragraphs as escaped `<p>` elements."""
         return Markup("\n").join(Markup("<p>{}</p>").format(escape(text)) for text in self.body)
 
-    @property
-    def text(self) -> str:
-        """The paragraphs, an empty line between."""
-        return "\n\n".join(self.body)
-
-    @property
-    def y(self) -> str:
-        """Year, four digits."""
-        return f"{self.date:%Y}"
-
-    @property
-    def yy(self) -> str:
-        """Year, two digits."""
-        return f"{self.date:%y}"
-
-    @property
-    def m(self) -> str:
-        """Month, two digits."""
-        return f"{self.date:%m}"
-
-    @property
-    def d(self) -> str:
-        """Day, two digits."""
-        return f"{self.date:%d}"
-
     def address(self, template: str) -> str:
-        """`template` with this item's fields. Raises KeyError for a field it does not have."""
-        own = {name: getattr(self, name) for name in ("slug", "n", "key", "y", "yy", "m", "d")}
-        return template.format(**{**self.extra, **own, "lang": self.language})
+        """`template` with this item's fields, as `{slug}` or `{date:%Y}`. Raises KeyError for a field it does not have."""
+        return template.format(**{**self.extra, **vars(self)})

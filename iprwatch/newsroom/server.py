@@ -10,36 +10,26 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
-from types import TracebackType
 
-from iprwatch.newsroom.model import Answer
 from iprwatch.newsroom.newsroom import Newsroom
-from iprwatch.newsroom.state import load_all_offices, open_newsroom, open_state
-
-IDLE = 30  # seconds a silent connection is kept; longer than the delay between two requests to one host
+from iprwatch.newsroom.state import load_all_offices, open_newsroom
 
 
-class Server:
-    """`with Server(folder) as server:` serves in a thread; `serve()` blocks instead. `port` 0 takes a free one."""
+class Server(ThreadingHTTPServer):
+    """`with Server(folder) as server:` serves in a thread; `serve_forever()` blocks instead. `port` 0 takes a free one."""
+
+    daemon_threads = True  # they die with the process
+    block_on_close = False
+    request_queue_size = 128  # a crawler opens all its hosts at once
 
     def __init__(self, folder: Path, port: int = 0) -> None:
-        self.folder = folder
-        open_state(folder)
-        self.offices = load_all_offices(folder)
+        self.folder, self.offices = folder, load_all_offices(folder)
+        self.newsroom = open_newsroom(folder, self.offices)
         self.lock, self.seen = Lock(), 0
-        self.newsroom = self.reopen()
-        self.http = QuietServer(("127.0.0.1", port), Desk)
-        self.http.room = self
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self.http.server_address[1])
-
-    @property
-    def hosts(self) -> dict[str, str]:
+        super().__init__(("127.0.0.1", port), Desk)
+        self.port = self.server_port
+        self.hosts = dict.fromkeys(self.newsroom.hosts, f"127.0.0.1:{self.port}")
         """The host map: each office's host → `127.0.0.1:port`."""
-        return dict.fromkeys(self.newsroom.hosts, f"127.0.0.1:{self.port}")
 
     def reopen(self) -> Newsroom:
         """The newsroom as it is now; built anew only when the state file has changed."""
@@ -49,62 +39,38 @@ class Server:
                 self.newsroom, self.seen = open_newsroom(self.folder, self.offices), changed
             return self.newsroom
 
-    def serve(self) -> None:
-        """Serve until interrupted."""
-        with self.http:
-            self.http.serve_forever(poll_interval=0.1)
-
     def __enter__(self) -> Server:
-        self.thread = Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self.thread.start()
+        Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.http.shutdown()
-        self.thread.join()
-        self.http.server_close()
-
-
-class QuietServer(ThreadingHTTPServer):
-    """Threads that die with the process; a client that goes away is no event."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128  # a crawler opens all its hosts at once
-    room: Server
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: the client left."""
+        """Nothing: a client that goes away is no event."""
 
 
 class Desk(BaseHTTPRequestHandler):
-    """Asks the newsroom and sends its answer."""
+    """Asks the newsroom and sends its answer, late or not at all where it says so."""
 
     protocol_version = "HTTP/1.1"
-    server: QuietServer
-    timeout = IDLE
+    server: Server
+    timeout = 30  # seconds a silent connection is kept; longer than the delay between two requests to one host
 
     def do_GET(self) -> None:
-        """Answer with a body."""
-        newsroom = self.server.room.reopen()
-        self.send(newsroom.answer(self.headers.get("Host", ""), self.path, dict(self.headers)))
-
-    do_HEAD = do_GET  # noqa: N815 - the name http.server looks for
-
-    def send(self, answer: Answer) -> None:
-        """The answer on the wire, late or not at all where it says so."""
+        """Answer GET with a body, HEAD without."""
+        answer = self.server.reopen().answer(self.headers.get("Host", ""), self.path, dict(self.headers))
         time.sleep(answer.delay)
         if answer.hang_up:
             self.close_connection = True
             return
         self.send_response_only(answer.status)
-        self.send_header("Date", self.date_time_string())
-        for name, value in answer.headers.items():
+        length = {} if answer.status == 304 else {"Content-Length": str(len(answer.body))}
+        for name, value in {"Date": self.date_time_string(), **answer.headers, **length}.items():
             self.send_header(name, value)
-        if answer.status != 304:
-            self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        if self.command != "HEAD" and answer.status != 304:
+        if self.command != "HEAD":
             self.wfile.write(answer.body)
+
+    do_HEAD = do_GET  # noqa: N815 - the name http.server looks for
