@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.schema import Filters
+from search.schema import Count, Filters, Period
 
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY = 86_400_000_000  # microseconds
+THURSDAY = 3  # days after Monday: 1970 began on one
+NOWHERE: Positions = np.empty(0, np.int64)
 CODED = ("source", "economy", "language", "verdict", "story")
 """Fields of few distinct values, kept as codes."""
 
@@ -43,6 +46,14 @@ def with_parents(theme: str) -> list[str]:
     return [".".join(parts[: i + 1]) for i in range(len(parts))]
 
 
+def first_days(published: Positions, by: Period) -> Positions:
+    """First day of each moment's period, as days since 1970 (UTC); a week begins on Monday."""
+    days = published // DAY
+    if by == "week":
+        return days - (days + THURSDAY) % 7
+    return days.astype("M8[D]").astype("M8[M]").astype("M8[D]").astype(np.int64) if by == "month" else days
+
+
 class Columns:
     """The articles of an index as arrays. Positions are by rising article number; `alive` is False for what went."""
 
@@ -53,7 +64,7 @@ class Columns:
             **{name: np.empty(0, np.int32) for name in CODED},
         }  # fmt: skip
         self._codes: dict[str, dict[str, int]] = {name: {} for name in CODED}
-        self._themes: dict[str, list[int]] = defaultdict(list)
+        self._themes: dict[str, Positions] = {}
         self._gone = 0
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -80,13 +91,16 @@ class Columns:
         rows = connection.execute(_ROWS, (newest,)).fetchall()
         if rows:
             self._append(rows)
+            themed: dict[str, list[int]] = defaultdict(list)
             for no, theme in connection.execute(
                 "SELECT DISTINCT no, theme FROM tag WHERE no > ? ORDER BY no", (newest,)
             ):
-                position = size + int(np.searchsorted(self["no"][size:], no))
                 for each in with_parents(theme):
-                    if self._themes[each][-1:] != [position]:
-                        self._themes[each].append(position)
+                    if themed[each][-1:] != [no]:
+                        themed[each].append(no)
+            for theme, numbers in themed.items():
+                fresh = size + np.searchsorted(self["no"][size:], numbers)
+                self._themes[theme] = np.concatenate([self._themes.get(theme, NOWHERE), fresh])
 
     def values(self, name: str) -> set[str]:
         """Values a coded field has or had."""
@@ -114,12 +128,12 @@ class Columns:
         if filters.themes:
             themed = np.zeros(len(self), np.bool_)
             for theme in filters.themes:
-                themed[self._themes.get(theme, [])] = True
+                themed[self._themes.get(theme, NOWHERE)] = True
             mask &= themed
         if filters.since is not None:
-            mask &= self["published"] >= microseconds(_start(filters.since))
+            mask &= self["published"] >= microseconds(day_start(filters.since))
         if filters.until is not None:
-            mask &= self["published"] < microseconds(_end(filters.until))
+            mask &= self["published"] < microseconds(day_end(filters.until))
         if filters.seen_since is not None:
             mask &= self["first_seen"] >= microseconds(filters.seen_since)
         return mask & self["head"] if filters.heads else mask
@@ -140,6 +154,41 @@ class Columns:
             counts = {value: int(numbers[code]) for value, code in self._codes[name].items()}
         return dict(sorted(((k, n) for k, n in counts.items() if n), key=lambda item: (-item[1], item[0])))
 
+    def count_over_time(self, chosen: Mask, by: Period, group: str) -> tuple[Count, ...]:
+        """Articles and stories per period and value of `group` among the chosen, in order of day, then value; none where zero.
+
+        One sort of (period, value, story) keys: its runs are the articles of a story, runs of runs its stories.
+        """
+        at, codes, names = self._grouped(chosen, group)
+        if not len(at):
+            return ()
+        firsts = first_days(self["published"][at], by)
+        since, stories = int(firsts.min()), len(self._codes["story"])
+        cells = (firsts - since) * len(names) + codes
+        keys, articles = np.unique(cells * stories + self["story"][at], return_counts=True)
+        cells, starts = np.unique(keys // stories, return_index=True)
+        days = (cells // len(names) + since).astype("M8[D]").tolist()
+        totals = np.add.reduceat(articles, starts).tolist()
+        distinct = np.diff(starts, append=len(keys)).tolist()
+        values = [names[code] for code in (cells % len(names)).tolist()]
+        return tuple(map(Count, days, values, totals, distinct))
+
+    def _grouped(self, chosen: Mask, group: str) -> tuple[Positions, Positions, list[str]]:
+        """Position and code of every value of a facet among the chosen articles, and the values by code, sorted."""
+        if group == "theme":
+            names = sorted(self._themes)
+            parts = [at[chosen[at]] for at in map(self._themes.__getitem__, names)]
+            codes = np.repeat(np.arange(len(names)), [len(part) for part in parts])
+            return np.concatenate([NOWHERE, *parts]), codes, names
+        at = np.flatnonzero(chosen)
+        if group == "month":
+            months, codes = np.unique(self["published"][at].astype("M8[us]").astype("M8[M]"), return_inverse=True)
+            return at, codes, months.astype(str).tolist()
+        names = sorted(self._codes[group])
+        order = np.empty(len(names), np.int64)
+        order[[self._codes[group][name] for name in names]] = np.arange(len(names))
+        return at, order[self[group][at]], names
+
     def _append(self, rows: Sequence[tuple[Any, ...]]) -> None:
         no, ids, published, first_seen, head, *coded = zip(*rows, strict=True)
         ties = [int.from_bytes(hashlib.blake2b(article.encode(), digest_size=8).digest()) for article in ids]
@@ -153,9 +202,11 @@ class Columns:
             self._columns[name] = np.concatenate([old, np.asarray(values, old.dtype)])
 
 
-def _start(day: date | datetime) -> datetime:
+def day_start(day: date | datetime) -> datetime:
+    """The first moment of a day, UTC; a moment is itself."""
     return day if isinstance(day, datetime) else datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _end(day: date | datetime) -> datetime:
-    return day if isinstance(day, datetime) else _start(min(day, date.max - timedelta(days=1))) + timedelta(days=1)
+def day_end(day: date | datetime) -> datetime:
+    """The moment after a day, UTC; a moment is itself."""
+    return day if isinstance(day, datetime) else day_start(min(day, date.max - timedelta(days=1))) + timedelta(days=1)

@@ -1,7 +1,8 @@
 """Question + memory + words table → which articles match, in what order, and one page of them.
 
-The keyword set is exact and complete; meaning has no edge, so it adds the nearest `WINDOW` articles (hybrid) or is cut at `DEPTH` (semantic): that keeps
-totals and facets about what was asked, and pages stable. Filters hold before either ranking.
+The keyword set is exact and complete. Meaning has an edge where the question gives one (`min_cosine`): then it adds every article so near, and totals and
+facets are exact. Without, it adds the nearest `WINDOW` articles (hybrid) or is cut at `DEPTH` (semantic): that keeps totals about what was asked, and pages
+stable. Filters hold before either ranking. `search/watches.py` asks the same of one article; a test holds that both agree.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from search.columns import Columns, Mask, Positions
 from search.hybrid import WINDOW, K, fuse
 from search.query import ParsedQuery, Unit, required
-from search.schema import Query
+from search.schema import Query, Vector
 from search.vectors import PASSAGE_BITS, Vectors
 
 DEPTH = 200
@@ -95,7 +96,7 @@ def find_matches(
         if query.mode != "semantic" and parsed.units:
             found = _by_words(connection, columns, parsed, allowed)
         if query.mode != "keyword" and vectors is not None and query.vector is not None:
-            near = vectors.nearest(query.vector, columns, allowed, WINDOW if query.mode == "hybrid" else DEPTH)
+            near = _near(vectors, query, query.vector, columns, allowed)
             found.semantic = {
                 position: Semantic(rank, row, cosine) for rank, (position, row, cosine) in enumerate(near, 1)
             }
@@ -157,6 +158,14 @@ def _by_words(connection: sqlite3.Connection, columns: Columns, parsed: ParsedQu
     )
 
 
+def _near(
+    vectors: Vectors, query: Query, vector: Vector, columns: Columns, allowed: Mask
+) -> list[tuple[int, int, float]]:
+    if query.min_cosine is not None:
+        return vectors.within(vector, columns, allowed, query.min_cosine)
+    return vectors.nearest(vector, columns, allowed, WINDOW if query.mode == "hybrid" else DEPTH)
+
+
 def _arrays(rows: Iterable[tuple[int, float]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     pairs = np.array(rows, np.float64).reshape(-1, 2)  # row ids stay below 2**53: exact
     return pairs[:, 0].astype(np.int64), np.round(-pairs[:, 1], 9)
@@ -168,9 +177,12 @@ def _fuse(found: Found, hybrid: bool) -> None:
         found.positions = np.array(near, np.int64)
         found.scores = np.array([found.semantic[position].cosine for position in near])
         return
-    fused = fuse([found.positions[:WINDOW].tolist(), near])
+    fused = fuse([found.positions[:WINDOW].tolist(), near[:WINDOW]])
     head = np.array([position for position, _ in fused], np.int64)
-    tail = np.flatnonzero(~np.isin(found.positions, head))
+    words = np.flatnonzero(~np.isin(found.positions, head))
+    rest = np.array(near[WINDOW:], np.int64)
+    meant = rest[~np.isin(rest, np.concatenate([head, found.positions]))]
     # A rank beyond the window scores less than any within: the tail never overtakes, and pages stay put.
+    tail = np.concatenate([words, len(found.positions) + np.arange(len(meant))])
     found.scores = np.concatenate([np.array([score for _, score in fused]), 1 / (K + 1 + tail)])
-    found.positions = np.concatenate([head, found.positions[tail]])
+    found.positions = np.concatenate([head, found.positions[words], meant])

@@ -4,7 +4,10 @@ SearchError(fact)
 ├─ IndexMissing      there is no index yet; remedy: `iprwatch run` or `iprwatch reindex`
 ├─ IndexMismatch     schema version, vector length or model differ; remedy: `iprwatch reindex`
 ├─ IndexBusy         another process holds the writer lock for too long
-└─ BadQuery          the question cannot be asked (bad cursor, unknown facet, limit out of range)
+├─ BadQuery          the question cannot be asked (bad cursor, unknown facet, limit out of range)
+├─ ServerUnavailable the server does not answer or takes no writes now; what is owed is sent later
+├─ ServerRefused     a person must act: key, certificate, version, privilege, block
+└─ Rejected          the engine will never take these documents as they are; all others were written
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from search.schema import Answer, Document, Query
+from search.schema import Answer, Count, Document, Filters, Period, Query
 
 
 class SearchError(Exception):
@@ -35,6 +38,22 @@ class BadQuery(SearchError):
     """The question cannot be asked."""
 
 
+class ServerUnavailable(SearchError):
+    """The server does not answer or takes no writes now."""
+
+
+class ServerRefused(SearchError):
+    """The server answers, but a person must act."""
+
+
+class Rejected(SearchError):
+    """Documents that the engine will never take as they are, with its reasons; all others were written."""
+
+    def __init__(self, reasons: dict[str, str], held: dict[str, int]) -> None:
+        super().__init__("; ".join(f"{id}: {reason}" for id, reason in list(reasons.items())[:3]))
+        self.reasons, self.held = reasons, held
+
+
 class Index(Protocol):
     """Keeps documents and answers questions; derived from the ledger, safe to delete."""
 
@@ -48,6 +67,12 @@ class Index(Protocol):
 
     def find(self, query: Query) -> Answer:
         """Answer a question. Raises BadQuery, IndexMissing, IndexMismatch."""
+
+    def count_over_time(self, filters: Filters, by: Period, group: str = "theme") -> tuple[Count, ...]:
+        """Articles and stories per period (UTC day of publication) and value of one of FACETS, oldest first; none where zero.
+
+        A top theme counts what lies below it too. Raises BadQuery for an unknown period or group.
+        """
 
     def get(self, id: str) -> Document | None:
         """One document as indexed, vectors included; None if unknown."""

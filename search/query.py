@@ -125,7 +125,7 @@ def required(units: tuple[Unit, ...]) -> tuple[tuple[Unit, ...], ...]:
 
 def write_cursor(query: Query, offset: int, horizon: int) -> str:
     """Opaque place of the next page: rows passed, and the newest row of the index when the first page was made."""
-    return base64.urlsafe_b64encode(json.dumps([offset, horizon, _digest(query)]).encode()).decode()
+    return base64.urlsafe_b64encode(json.dumps([offset, horizon, question_digest(query)]).encode()).decode()
 
 
 def read_cursor(query: Query) -> tuple[int, int | None]:
@@ -136,14 +136,17 @@ def read_cursor(query: Query) -> tuple[int, int | None]:
         offset, horizon, digest = json.loads(base64.b64decode(query.cursor.encode(), altchars=b"-_", validate=True))
     except (ValueError, TypeError) as error:
         raise BadQuery("this cursor is not one of ours; ask for the first page again") from error
-    if digest != _digest(query) or type(offset) is not int or type(horizon) is not int or offset < 0:
+    if digest != question_digest(query) or type(offset) is not int or type(horizon) is not int or offset < 0:
         raise BadQuery("this cursor belongs to another question; ask for the first page again")
     return offset, horizon
 
 
-def _digest(query: Query) -> str:
+def question_digest(query: Query) -> str:
+    """What a cursor belongs to: everything of a question but its place."""
     vector = b"" if query.vector is None else query.vector.tobytes()
-    asked = repr((query.text, query.mode, query.filters, query.sort, query.collapse)).encode(errors="backslashreplace")
+    asked = repr((query.text, query.mode, query.min_cosine, query.filters, query.sort, query.collapse)).encode(
+        errors="backslashreplace"
+    )
     return hashlib.blake2b(asked + vector, digest_size=8).hexdigest()
 
 

@@ -92,6 +92,9 @@ class Query:
     text: str = ""
     mode: Mode = "hybrid"
     vector: Vector | None = None
+    min_cosine: float | None = (
+        None  # meaning: only articles at least so near match (hybrid: or by words). None: the nearest
+    )
     filters: Filters = Filters()
     sort: Sort = "relevance"
     limit: int = 10
@@ -99,6 +102,20 @@ class Query:
     collapse: bool = True  # one hit per story
     facets: tuple[str, ...] = ()
     highlight: bool = True
+
+
+Period = Literal["day", "week", "month"]
+PERIODS: tuple[Period, ...] = ("day", "week", "month")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many articles and stories of one group were published in one period."""
+
+    start: date  # first day of the period; a week begins on Monday
+    group: str  # value of the field that was counted by
+    articles: int
+    stories: int  # distinct stories among them
 
 
 @dataclass(frozen=True, slots=True)

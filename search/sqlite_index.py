@@ -22,7 +22,7 @@ from search.find import Found, Row, find_matches, matching_numbers, page_of
 from search.highlight import highlight
 from search.index import BadQuery, IndexMismatch
 from search.query import ParsedQuery, parse_query, read_cursor, write_cursor
-from search.schema import FACETS, Answer, Document, Hit, Query
+from search.schema import FACETS, PERIODS, Answer, Count, Document, Filters, Hit, Period, Query
 from search.sqlite_rows import (
     CACHE,
     FILE,
@@ -130,6 +130,19 @@ class SqliteIndex:
             mode=query.mode,
             note=note or found.note,
         )
+
+    def count_over_time(self, filters: Filters, by: Period, group: str = "theme") -> tuple[Count, ...]:
+        """Articles and stories per period and value of one of FACETS, oldest first; none where zero. Raises BadQuery."""
+        if by not in PERIODS:
+            raise BadQuery(f"unknown period {by!r}; there are {', '.join(PERIODS)}")
+        if group not in FACETS:
+            raise BadQuery(f"unknown facet {group!r}; there are {', '.join(FACETS)}")
+        with self._lock, translated(self._folder):
+            self._follow()
+            with self._transaction("BEGIN"):
+                columns = self._memory.columns
+                columns.refresh(self._connection)
+                return columns.count_over_time(self._allowed(Query(filters=filters), ParsedQuery()), by, group)
 
     def get(self, id: str) -> Document | None:
         """One document as indexed, vectors included; None if unknown."""

@@ -67,26 +67,32 @@ class Vectors:
 
     def nearest(self, question: Vector, columns: Columns, allowed: Mask, articles: int) -> list[tuple[int, int, float]]:
         """Best passage of each of the nearest articles: (position, passage row id, cosine), best first; ties newer first."""
-        positions = self._at
-        passing = np.flatnonzero(self._known & allowed[positions]) if len(columns) else np.empty(0, np.int64)
+        passing = np.flatnonzero(self._known & allowed[self._at]) if len(columns) else np.empty(0, np.int64)
         scores = np.round(self._scores(question, passing), ROUNDING)
         count = articles * 4
         while True:
             top = np.argpartition(-scores, count)[:count] if count < len(scores) else np.arange(len(scores))
-            at = positions[passing[top]]
-            ranked = np.lexsort((self.ids[passing[top]], columns["tie"][at], -columns["published"][at], -scores[top]))
-            first = np.sort(np.unique(at[ranked], return_index=True)[1])[:articles]
-            if len(first) == articles or count >= len(scores):
-                chosen = ranked[first]
-                return list(
-                    zip(
-                        at[chosen].tolist(),
-                        self.ids[passing[top[chosen]]].tolist(),
-                        scores[top[chosen]].tolist(),
-                        strict=True,
-                    )
-                )
+            chosen = top[self._ranked(passing[top], scores[top], columns)[:articles]]
+            if len(chosen) == articles or count >= len(scores):
+                return self._places(passing[chosen], scores[chosen])
             count *= 4
+
+    def within(self, question: Vector, columns: Columns, allowed: Mask, least: float) -> list[tuple[int, int, float]]:
+        """Best passage of every article at least so near: (position, passage row id, cosine), in the order of `nearest`."""
+        passing = np.flatnonzero(self._known & allowed[self._at]) if len(columns) else np.empty(0, np.int64)
+        scores = np.round(self._scores(question, passing), ROUNDING)
+        near = np.flatnonzero(scores >= least)
+        chosen = self._ranked(passing[near], scores[near], columns)
+        return self._places(passing[near[chosen]], scores[near[chosen]])
+
+    def _ranked(self, rows: NDArray[np.int64], scores: Vector, columns: Columns) -> NDArray[np.int64]:
+        """Which of the rows is the best of its article, best article first."""
+        at = self._at[rows]
+        ranked = np.lexsort((self.ids[rows], columns["tie"][at], -columns["published"][at], -scores))
+        return ranked[np.sort(np.unique(at[ranked], return_index=True)[1])]
+
+    def _places(self, rows: NDArray[np.int64], scores: Vector) -> list[tuple[int, int, float]]:
+        return list(zip(self._at[rows].tolist(), self.ids[rows].tolist(), scores.tolist(), strict=True))
 
     def _scores(self, question: Vector, passing: NDArray[np.int64]) -> Vector:
         if len(passing) >= GATHER_SHARE * len(self.ids):

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,14 +20,30 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.analyse import ANALYSER_VERSION
+from search.client import connect
+from search.elastic_index import ElasticIndex
 from search.highlight import join
 from search.hybrid import fuse
 from search.index import BadQuery, Index, IndexBusy, IndexMismatch, IndexMissing
-from search.schema import FACETS, Document, Filters, Hit, IndexedPassage, IndexedTag, Query, Vector
+from search.schema import (
+    FACETS,
+    PERIODS,
+    SCHEMA_VERSION,
+    Count,
+    Document,
+    Filters,
+    Hit,
+    IndexedPassage,
+    IndexedTag,
+    Period,
+    Query,
+    Vector,
+)
 from search.sqlite_index import SqliteIndex
 from search.sqlite_rows import erase_index
 
-ENGINES = ("sqlite",)
+ENGINES = ("sqlite", "elasticsearch")
 DIMS = 8
 START = datetime(2026, 1, 10, 12, 30, 0, 123456, tzinfo=UTC)
 Open = Callable[..., Index]
@@ -37,16 +53,47 @@ Open = Callable[..., Index]
 def open_index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the same, at first empty, index as often as wanted."""
     opened: list[Index] = []
+    elastic = request.param == "elasticsearch"
+    place = request.getfixturevalue("emptied_indices") if elastic else tmp_path / "index"
 
     def open_one(**options: Any) -> Index:
-        opened.append(
-            {"sqlite": SqliteIndex}[request.param](tmp_path / "index", **{"dims": DIMS, "model": "test", **options})
-        )
+        chosen = {"dims": DIMS, "model": "test", **options}
+        opened.append(open_elasticsearch(*place, **chosen) if elastic else SqliteIndex(place, **chosen))
         return opened[-1]
 
     yield open_one
     for index in opened:
         index.close()
+
+
+@pytest.fixture(scope="session")
+def own_indices(elasticsearch_url: str) -> Iterator[tuple[str, str]]:
+    """Address and prefix of indices of this worker: making some for each test would take longer than the tests."""
+    prefix = f"t{os.urandom(6).hex()}"
+    yield elasticsearch_url, prefix
+    with connect(elasticsearch_url) as client:
+        client.indices.delete(index=f"{prefix}*")
+
+
+@pytest.fixture
+def emptied_indices(request: pytest.FixtureRequest, own_indices: tuple[str, str]) -> tuple[str, str]:
+    """The worker's indices, empty and of no model; none at all for a test marked `no_index`."""
+    url, prefix = own_indices
+    if request.node.get_closest_marker("no_index"):
+        return url, f"{prefix}-{os.urandom(4).hex()}"
+    index = open_elasticsearch(url, prefix, dims=DIMS)
+    index.client.indices.put_settings(
+        index=f"{prefix}-*", settings={"index.gc_deletes": "0s"}
+    )  # forget what was deleted
+    index.delete([article for article, _ in index.scan()])
+    plain = {"schema": SCHEMA_VERSION, "analyser": ANALYSER_VERSION, "dims": DIMS}
+    index.client.indices.put_mapping(index=index.place("passages"), meta=plain)
+    index.close()
+    return url, prefix
+
+
+def open_elasticsearch(url: str, prefix: str, **options: Any) -> ElasticIndex:
+    return ElasticIndex(connect(url), prefix=prefix, **options)
 
 
 @pytest.fixture
@@ -356,6 +403,7 @@ def test_other_vectors_are_refused_with_a_remedy(index: Index, open_index: Open)
     assert open_index(model="another").find(Query("treaty", mode="keyword")).total == 1
 
 
+@pytest.mark.no_index
 def test_no_index_is_said(open_index: Open) -> None:
     with pytest.raises(IndexMissing, match="iprwatch"):
         open_index(read_only=True)
@@ -454,6 +502,83 @@ def test_a_lock_held_too_long_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(index.upsert(CORPUS)) == len(CORPUS)
     holder.close()
     index.close()
+
+
+def first_day(day: date, by: Period) -> date:
+    return day - timedelta(days=day.weekday()) if by == "week" else day.replace(day=1) if by == "month" else day
+
+
+def values_of(each: Document, group: str) -> set[str]:
+    """The values an article counts for; a theme stands for those above it too."""
+    if group == "theme":
+        parts = [tag.theme.split(".") for tag in each.tags]
+        return {".".join(part[: n + 1]) for part in parts for n in range(len(part))}
+    return {f"{each.published:%Y-%m}" if group == "month" else getattr(each, group)}
+
+
+def counted(corpus: Iterable[Document], by: Period, group: str) -> tuple[Count, ...]:
+    """The plainest way to count."""
+    cells: dict[tuple[date, str], list[str]] = {}
+    for each in corpus:
+        for value in values_of(each, group):
+            cells.setdefault((first_day(each.published.date(), by), value), []).append(each.story)
+    return tuple(Count(*cell, len(stories), len(set(stories))) for cell, stories in sorted(cells.items()))
+
+
+TAGGINGS = ((), ("T03.1", "T03.2"), ("T03",), ("T05.1", "T02.3.1"), ("T02",))
+
+
+def dated(number: int, minutes: int, story: int, themes: tuple[str, ...]) -> Document:
+    """An article at an odd time of some day, some of them before 1970 and on the last minute of a day."""
+    published = datetime(1969, 12, 1, 23, 59, 59, 999999, tzinfo=UTC) + timedelta(minutes=minutes)
+    source, economy = f"office-{number % 3}", ("US", "JP")[number % 2]
+    fields = {"published": published, "story": f"s{story}", "source": source, "economy": economy, "language": "en"}
+    return document(f"d{number}", "Title", "Text.", tags=tagged(*themes), **fields)
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 90 * 1440), st.integers(0, 5), st.sampled_from(TAGGINGS)), max_size=25),
+    by=st.sampled_from(PERIODS),
+    group=st.sampled_from(FACETS),
+)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_counts_over_time_are_those_of_counting_by_hand(
+    open_index: Open, rows: list[tuple[int, int, tuple[str, ...]]], by: Period, group: str
+) -> None:
+    index = open_index()
+    index.delete([name for name, _ in index.scan()])
+    corpus = [dated(number, *row) for number, row in enumerate(rows)]
+    index.upsert(corpus)
+    assert index.count_over_time(Filters(), by, group) == counted(corpus, by, group)
+    japan = [each for each in corpus if each.economy == "JP"]
+    assert index.count_over_time(Filters(economies=("JP",)), by, group) == counted(japan, by, group)
+
+
+def test_counts_over_time_obey_every_filter_and_follow_writes(index: Index) -> None:
+    assert index.count_over_time(Filters(themes=("T03",), heads=True), "month") == (
+        Count(date(2026, 1, 1), "T03", 1, 1), Count(date(2026, 1, 1), "T03.1", 1, 1), Count(date(2026, 1, 1), "T03.2", 1, 1),
+    )  # fmt: skip
+    both = index.count_over_time(Filters(themes=("T03",), since=date(2026, 1, 11), until=date(2026, 1, 12)), "week")
+    assert both[:2] == (Count(date(2026, 1, 5), "T03", 1, 1), Count(date(2026, 1, 5), "T03.1", 1, 1))
+    assert both[-1] == Count(date(2026, 1, 12), "T03", 1, 1)
+    assert index.count_over_time(Filters(ids=("reprint", "nobody")), "day", "source") == (
+        Count(date(2026, 1, 12), "office-b", 1, 1),
+    )
+    index.delete(["reprint"])
+    assert index.count_over_time(Filters(ids=("reprint",)), "day", "source") == ()
+    assert index.count_over_time(Filters(themes=("T03",)), "month")[0] == Count(date(2026, 1, 1), "T03", 1, 1)
+
+
+def test_a_story_counts_once_a_period(index: Index) -> None:
+    (month,) = (c for c in index.count_over_time(Filters(), "month") if c.group == "T03")
+    assert (month.articles, month.stories) == (2, 1)
+
+
+def test_what_cannot_be_counted_by_is_said(index: Index) -> None:
+    with pytest.raises(BadQuery, match="day, week, month"):
+        index.count_over_time(Filters(), "year")  # type: ignore[arg-type]
+    with pytest.raises(BadQuery, match="theme, source"):
+        index.count_over_time(Filters(), "day", "colour")
 
 
 WRITER = """

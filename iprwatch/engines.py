@@ -1,0 +1,53 @@
+"""Opens the index engine of the settings: the embedded one, or Elasticsearch. Knows no third. Raises SearchError, InputError."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iprwatch.errors import InputError
+
+if TYPE_CHECKING:
+    from iprwatch.settings import Settings
+    from search.elastic_index import ElasticIndex
+    from search.index import Index
+
+
+def open_index(settings: Settings, *, dims: int, model: str, read_only: bool = False) -> Index:
+    """The index, for vectors of this model and length."""
+    if settings.index == "elasticsearch":
+        return open_elasticsearch(settings, dims=dims, model=model, read_only=read_only)
+    from search.sqlite_index import SqliteIndex
+
+    return SqliteIndex(settings.index_folder, dims=dims, model=model, read_only=read_only)
+
+
+def open_elasticsearch(
+    settings: Settings, *, dims: int, model: str, read_only: bool = False, generation: int | None = None
+) -> ElasticIndex:
+    """The index on Elasticsearch; `generation`: a certain one, live or not."""
+    from search.client import connect
+    from search.elastic_index import ElasticIndex
+
+    client = connect(
+        settings.elasticsearch_url, api_key=read_secret(settings.elasticsearch_api_key), ca=settings.elasticsearch_ca
+    )
+    prefix = index_prefix(settings)
+    return ElasticIndex(client, prefix=prefix, dims=dims, model=model, read_only=read_only, generation=generation)
+
+
+def index_prefix(settings: Settings) -> str:
+    """What the names of the indices begin with: invented and real items have indices of their own."""
+    return "iprwatch" if settings.current == "live" else f"iprwatch-{settings.current}"
+
+
+def read_secret(value: str) -> str:
+    """A secret as it stands, or the content of the file that `file:/path` names. Raises InputError."""
+    if not value.startswith("file:"):
+        return value
+    try:
+        return Path(value.removeprefix("file:")).read_text("utf-8").strip()
+    except OSError as error:
+        raise InputError(
+            f"The secret in {value} cannot be read: {error.strerror}", "Name a file that this user may read"
+        ) from None
