@@ -1,0 +1,1 @@
+"""Alerts and digests: watches, the outbox, what is delivered through which channel."""
