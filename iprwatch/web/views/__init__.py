@@ -1,0 +1,1 @@
+"""One module per group of pages: request in, what it shows looked up, template out."""
