@@ -3,7 +3,7 @@ BIN := .venv/bin
 export TORCH_BACKEND ?= auto
 SOAK_ROUNDS ?= 50
 .DEFAULT_GOAL := help
-.PHONY: help install run live test soak lint format pins
+.PHONY: help install run live test soak pictures lint format pins
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -30,6 +30,9 @@ soak: export IPRWATCH_SOAK_ROUNDS := $(SOAK_ROUNDS)
 soak: install ## long kill rounds (SOAK_ROUNDS=50), then every benchmark
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(PYTEST_ARGS)
 	@set -e; for file in benchmarks/[a-z]*.py; do name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
+
+pictures: install ## draw docs/pictures anew from a demo run
+	$(BIN)/python -m iprwatch.pictures
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

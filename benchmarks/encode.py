@@ -3,26 +3,24 @@
 Cold start: a fresh process, interpreter included, to its first vector, with the export already made. Throughput: texts of
 about 60 and 200 words against `SentenceTransformer.encode` as its library ships it (torch fp32, batches of 32), the
 contenders taking turns in every round; medians of the ratios within a round, since both halves of it met the same
-machine. Noise: half the distance between the quartiles of those ratios. Ends with 1 where a bar is missed.
+machine. Noise: half the distance between the quartiles of those ratios.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks._table import Row, median_row, report, spread, timed
 from pipelines.embed import Encoder, Vectors, load_encoder
 from pipelines.embed.parity import least_cosine
 from pipelines.embed.weights import verified_folder
@@ -46,17 +44,6 @@ load_encoder(cache=Path(sys.argv[1])).encode(["Office opens consultation on fees
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table. `bar` None: for information."""
-
-    what: str
-    value: str
-    noise: str
-    bar: str
-    held: bool | None
-
-
 def texts(words: int, count: int, seed: int) -> list[str]:
     """Invented prose without meaning, in sentences of 12 words."""
     rng, vocabulary = random.Random(seed), VOCABULARY.split()
@@ -69,29 +56,10 @@ def texts(words: int, count: int, seed: int) -> list[str]:
     ]
 
 
-def timed(work: Callable[[], Vectors]) -> tuple[float, Vectors]:
-    """Seconds and what came of it."""
-    start = time.perf_counter()
-    made = work()
-    return time.perf_counter() - start, made
-
-
-def quartile_noise(values: list[float]) -> float:
-    """Half the distance between the quartiles."""
-    low, _, high = statistics.quantiles(values, n=4)
-    return (high - low) / 2
-
-
 def measure_cold_start(cache: Path, rounds: int) -> Row:
     """Fresh processes, one after another."""
-    seconds = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", PROBE, str(cache)], check=True)
-        seconds.append(time.perf_counter() - start)
-    middle = statistics.median(seconds)
-    noise = f"± {quartile_noise(seconds):.2f}"
-    return Row("cold start to first vector", f"{middle:.2f} s", noise, f"≤ {COLD_START:.1f} s", middle <= COLD_START)
+    start = partial(subprocess.run, [sys.executable, "-c", PROBE, str(cache)], check=True)
+    return median_row("cold start to first vector", [timed(start)[0] for _ in range(rounds)], "s", COLD_START)
 
 
 def measure_throughput(ours: Encoder, bf16: Encoder, rounds: int) -> list[Row]:
@@ -131,7 +99,7 @@ def throughput_rows(words: int, bar: float, seconds: dict[str, list[float]]) -> 
         value = f"{rate[name]:.0f} texts/s = {ratio:.2f} ×"
         held = None if needed is None else ratio >= needed
         said = "" if needed is None else f"≥ {needed:.2f} ×"
-        rows.append(Row(f"{words} words, {label}", value, f"± {quartile_noise(ratios):.2f}", said, held))
+        rows.append(Row(f"{words} words, {label}", value, f"± {spread(ratios):.2f}", said, held))
     return rows
 
 
@@ -143,14 +111,6 @@ def cosine_rows(words: int, made: dict[str, Vectors]) -> list[Row]:
         label = "default" if name == "ours" else "torch bf16"
         rows.append(Row(f"{words} words, least cosine, {label}", f"{least:.6f}", "", f"≥ {needed}", least >= needed))
     return rows
-
-
-def render(rows: list[Row]) -> str:
-    """The table."""
-    marks = {True: "held", False: "MISSED", None: ""}
-    head = f"{'':42} {'median':24} {'noise':8} {'bar':10}"
-    lines = [f"{row.what:42} {row.value:24} {row.noise:8} {row.bar:10} {marks[row.held]}".rstrip() for row in rows]
-    return "\n".join([head.rstrip(), *lines])
 
 
 def main() -> int:
@@ -165,9 +125,7 @@ def main() -> int:
         rows = [Row("first start of all (export and comparison)", f"{spent:.2f} s", "", "", None)]
         rows.append(measure_cold_start(cache, options.rounds))
         rows += measure_throughput(load_encoder(cache=cache), load_encoder(bf16=True), options.rounds)
-    print(f"{options.rounds} interleaved rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(render(rows))
-    return 1 if any(row.held is False for row in rows) else 0
+    return report(f"{options.rounds} interleaved rounds", rows)
 
 
 if __name__ == "__main__":

@@ -1,63 +1,62 @@
-"""A pass over 100 unchanged sources on loopback: seconds, encodes and article writes. Bar: ≤ 10 s, 0, 0.
+"""A pass over 100 unchanged sources on loopback: `python -m benchmarks.unchanged`.
 
-`python -m benchmarks.unchanged`; also the best of ten starts of `iprwatch --help` (bar ≤ 0.3 s).
+The newsroom's generated offices (an RSS feed of two items each) are visited once, then again and again with nothing new.
+Bars: the unchanged passes encode nothing, write no article, and take 10 s at most (median).
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
+from benchmarks._table import Row, median_row, report, timed
 from iprwatch.context import Context
 from iprwatch.flow import Visit, run_pass
 from iprwatch.newsroom.generate import write_offices
 from iprwatch.newsroom.server import Server
 from iprwatch.newsroom.state import start_scene
+from iprwatch.report import Report
 from iprwatch.settings import load_settings
 
-OFFICES, ITEMS, ROUNDS = 100, 2, 3
+OFFICES, ITEMS, ROUNDS = 100, 2, 5
+SECONDS = 10.0
 
 
-def measure_passes(home: Path) -> None:
-    """Print the first pass and the unchanged ones after it."""
+def none_of(what: str, counts: Sequence[int]) -> Row:
+    """A row for what must not happen in any round."""
+    return Row(what, f"{sum(counts)}", "", "0", not any(counts))
+
+
+def measure(home: Path) -> tuple[tuple[float, Report], list[tuple[float, Report]]]:
+    """Seconds and report of the first pass, and of the unchanged ones after it."""
     settings = load_settings(home=home, space="demo").prepared()
     newsroom = settings.folder / "newsroom"
     start_scene(newsroom)
     ids = write_offices(newsroom, OFFICES, ITEMS, 7)
-    with Context(load_settings(home=home, space="demo", sources=(newsroom / "sources",))) as context:
-        with Server(newsroom) as server:
-            visit = Visit(host_map=server.hosts, delay_scale=0.0)
-            started = time.perf_counter()
-            first = run_pass(context, ids, visit)
-            print(
-                f"first: {time.perf_counter() - started:.2f} s, {first.counts.new} articles, {first.counts.encoded} encoded"
-            )
-            seconds = []
-            for _ in range(ROUNDS):
-                started = time.perf_counter()
-                again = run_pass(context, ids, visit)
-                seconds.append(time.perf_counter() - started)
-        written = again.counts.new + again.counts.revised
-        unchanged = sum(o.status == "unchanged" for o in again.outcomes.values())
-        print(f"unchanged: {median(seconds):.2f} s (bar 10), {unchanged} of {len(ids)} sources unchanged")
-        print(f"           {again.counts.encoded} encodes (bar 0), {written} article writes (bar 0)")
+    declared = load_settings(home=home, space="demo", sources=(newsroom / "sources",))
+    with Context(declared) as context, Server(newsroom) as server:
+        visit = Visit(host_map=server.hosts, delay_scale=0.0)
+        first, *others = (timed(lambda: run_pass(context, ids, visit)) for _ in range(1 + ROUNDS))
+    return first, others
 
 
-def measure_help() -> float:
-    """Seconds of the best of ten starts."""
-    found = []
-    for _ in range(10):
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "iprwatch.cli.main", "--help"], capture_output=True, check=True)
-        found.append(time.perf_counter() - started)
-    return min(found)
+def main() -> int:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        (spent, first), others = measure(Path(folder))
+    reports = [again for _, again in others]
+    visited = [sum(o.status == "unchanged" for o in again.outcomes.values()) for again in reports]
+    rows = [
+        Row("first pass", f"{spent:.1f} s, {first.counts.new} articles"),
+        median_row("unchanged pass", [seconds for seconds, _ in others], "s", SECONDS),
+        Row("sources seen as unchanged", f"{min(visited)}", "", f"{OFFICES}", min(visited) == OFFICES),
+        none_of("encodes", [again.counts.encoded for again in reports]),
+        none_of("article writes", [again.counts.new + again.counts.revised for again in reports]),
+    ]
+    return report(f"{OFFICES} sources on loopback, {ROUNDS} unchanged passes", rows)
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        measure_passes(Path(folder))
-    print(f"iprwatch --help: {measure_help():.2f} s (bar 0.3)")
+    sys.exit(main())

@@ -1,49 +1,42 @@
-"""Understanding against bare Scrapy: pages per second of extract + hash + signature, and of a crawl that only runs trafilatura.
+"""Understanding against a plain news crawl: `python -m benchmarks.understand [--pages N] [--rounds N]`.
 
-Both read the same generated office pages, interleaved in rounds, one process each. The crawl fetches from a loopback server and
-extracts text with metadata, as a plain news crawler does. Ours adds dates, language, identity, signature and identifiers; the
-time of a crawl that only fetches is added to it, so that both numbers are of the whole way. Tagging is not in it.
-Run: python -m benchmarks.understand [pages] [rounds]. Prints one line per round and the median ratio; the bar is 0.6.
+Both read the same generated office pages (`benchmarks/_pages.py`) in one process each, taking turns. The crawl is bare Scrapy that runs
+trafilatura with metadata on what it fetches from loopback. Ours extracts, normalises and hashes (dates, language, identity),
+looks for duplicates (signature, bands, identifiers) and tags with reasons; its vectors are supplied, really encoded before. The time of
+a crawl that only fetches is added to ours, so that both figures are of the whole way. Bar: the median of the ratios within a round.
+For information, the full write path over the same pages: stories, ledger and index too, in a fresh data folder each round.
 """
 
 from __future__ import annotations
 
-import random
+import argparse
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
-import time
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
-from pipelines.duplicates import bands, signature
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks._pages import HTML, build_page
+from benchmarks._table import Row, median_row, report, spread, timed
+from iprwatch.context import Context
+from iprwatch.flow import index_queued
+from iprwatch.settings import load_settings
+from iprwatch.understand import keys_of, understand_pages
+from pipelines.duplicates import signature
+from pipelines.embed import Encoder, TextKind, Vectors, load_encoder
 from pipelines.extract import extract
-from pipelines.identifiers import identifiers
 from pipelines.model import Page, Reading
+from pipelines.passages import split_passages
+from pipelines.tag import Tagger, load_themes
 
-WORDS = [
-    "office",
-    "patent",
-    "examination",
-    "notice",
-    "applicant",
-    "design",
-    "trade",
-    "mark",
-    "fee",
-    "consultation",
-    "treaty",
-    "draft",
-    "court",
-    "ruling",
-    "small",
-    "firm",
-    "data",
-    "digital",
-    "review",
-]
 BAR = 0.6  # understanding may cost a crawl two fifths of its speed, not more
+READING = Reading(languages=("en",))
 
 CRAWL = """
 import sys, time, scrapy, trafilatura
@@ -63,29 +56,49 @@ print(time.perf_counter() - began)
 """
 
 
-def build_page(n: int) -> bytes:
-    """One office-like page: menu, about 400 words in paragraphs, footer."""
-    words = random.Random(n)
-    menu = "".join(f'<li><a href="/section/{i}">Section {words.choice(WORDS)} {i}</a></li>' for i in range(80))
-    sentences = [" ".join(words.choices(WORDS, k=14)).capitalize() + f" {words.randint(1, 999)}." for _ in range(28)]
-    prose = "".join(f"<p>{' '.join(sentences[i : i + 4])}</p>" for i in range(0, 28, 4))
-    title = " ".join(words.choices(WORDS, k=7)).capitalize()
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title} | Office</title><meta name="dcterms.issued" content="2026-03-05"></head>'
-        f"<body><header><nav><ul>{menu}</ul></nav></header><main><h1>{title}</h1>{prose}</main><footer>Imprint, contact</footer></body></html>"
-    ).encode()
+class Supplied:
+    """An encoder that encodes a text when it first meets it and has the vector at hand ever after."""
+
+    runtime = "supplied"
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder, self._known = encoder, dict[str, NDArray[np.float32]]()
+        self.model_id, self.dims = encoder.model_id, encoder.dims
+        self.languages, self.max_tokens = encoder.languages, encoder.max_tokens
+
+    def can_encode(self, language: str) -> bool:
+        """Whether the encoder behind it would."""
+        return self._encoder.can_encode(language)
+
+    def encode(self, texts: Sequence[str], kind: TextKind = "passage") -> Vectors:
+        """Look up, or encode now."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known |= zip(missing, self._encoder.encode(missing, kind), strict=True) if missing else ()
+        return np.stack([self._known[text] for text in texts])
 
 
-def time_ours(pages: list[bytes]) -> float:
-    """Seconds to understand all pages."""
-    reading, now = Reading(languages=("en",)), datetime.now(UTC)
-    began = time.perf_counter()
-    for n, body in enumerate(pages):
-        url = f"https://office.example/news/{n}"
-        article = extract(Page("office", url, url, now, 200, "text/html; charset=utf-8", body), reading)
-        bands(signature(article.text))
-        identifiers(f"{article.title} {article.text}")
-    return time.perf_counter() - began
+def understand(pages: Sequence[Page], tagger: Tagger, supplied: Supplied) -> None:
+    """Everything up to the tags, nothing written."""
+    for page in pages:
+        article = extract(page, READING)
+        keys_of(article, signature(article.text))
+        passages = split_passages(article.title, article.text, article.language)
+        vectors = supplied.encode([passage.encoded(article.title) for passage in passages])
+        tagger.tag(article.title, article.text, article.language, passages, vectors)
+
+
+def write_all(pages: Sequence[Page], supplied: Supplied) -> float:
+    """Seconds of the full write path into a fresh data folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        context = Context(load_settings(home=Path(folder), space="demo").prepared())
+        context.encoder = supplied
+        with context:
+            context.tagger.prepare()
+            spent, counts = timed(lambda: list(understand_pages(context, pages)))
+            indexed, _ = timed(lambda: index_queued(context))
+        if sum(count.new for count in counts) != len(pages):
+            raise RuntimeError(f"not every page was taken as new: {counts}")
+        return spent + indexed
 
 
 def time_crawl(count: int, base: str, job: str) -> float:
@@ -95,16 +108,16 @@ def time_crawl(count: int, base: str, job: str) -> float:
     return float(done.stdout.split()[-1])
 
 
-def serve(pages: list[bytes]) -> ThreadingHTTPServer:
-    """The pages on a loopback port."""
+def serve(pages: Sequence[Page]) -> ThreadingHTTPServer:
+    """The pages on a loopback port, by number."""
 
     class Office(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            body = pages[int(self.path.strip("/") or 0)]
+            body = pages[int(self.path.strip("/") or 0)].body
             self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Type", HTML)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -117,22 +130,48 @@ def serve(pages: list[bytes]) -> ThreadingHTTPServer:
     return server
 
 
-def main(count: int = 300, rounds: int = 3) -> None:
-    """Run the rounds and print."""
-    pages = [build_page(n) for n in range(count)]
-    server = serve(pages)
-    base, ratios = f"http://127.0.0.1:{server.server_port}", []
-    time_ours(pages[:20])
-    for n in range(rounds):
-        ours, bare, fetch = time_ours(pages), time_crawl(count, base, "read"), time_crawl(count, base, "fetch")
-        ratios.append(bare / (fetch + ours))
-        speeds = (
-            f"ours {count / ours:.0f}, ours with fetching {count / (fetch + ours):.0f}, bare crawl {count / bare:.0f}"
-        )
-        print(f"round {n}: pages/s: {speeds}; ratio {ratios[-1]:.2f}")
+def measure(pages: Sequence[Page], rounds: int) -> dict[str, list[float]]:
+    """Seconds per contender and round."""
+    supplied, server = Supplied(load_encoder(cache=load_settings().cache)), serve(pages)
+    tagger, base, count = Tagger(load_themes(), supplied), f"http://127.0.0.1:{server.server_port}", len(pages)
+    understand(pages, tagger, supplied)  # warms, and encodes
+    contenders: dict[str, Callable[[], float]] = {
+        "ours": lambda: timed(lambda: understand(pages, tagger, supplied))[0],
+        "bare": lambda: time_crawl(count, base, "read"),
+        "fetch": lambda: time_crawl(count, base, "fetch"),
+        "written": lambda: write_all(pages, supplied),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, contender in contenders.items():
+            seconds[name].append(contender())
     server.shutdown()
-    print(f"median ratio {statistics.median(ratios):.2f}, bar {BAR}")
+    return seconds
+
+
+def main() -> int:
+    """Measure and print."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    options.add_argument("--pages", type=int, default=150)
+    options.add_argument("--rounds", type=int, default=7)
+    given = options.parse_args()
+    seconds = measure([build_page(f"page {n}") for n in range(given.pages)], given.rounds)
+    whole = [fetch + ours for fetch, ours in zip(seconds["fetch"], seconds["ours"], strict=True)]
+    ratios = [bare / ours for bare, ours in zip(seconds["bare"], whole, strict=True)]
+    speeds = {
+        "bare Scrapy and trafilatura with metadata": seconds["bare"],
+        "fetching and understanding, vectors supplied": whole,
+        "understanding alone": seconds["ours"],
+        "full write path: stories, ledger, index": seconds["written"],
+    }
+    rows = [
+        median_row(name, [given.pages / spent for spent in values], "pages/s", digits=0)
+        for name, values in speeds.items()
+    ]
+    ratio = statistics.median(ratios)
+    rows.append(Row("ours against bare", f"{ratio:.2f} ×", f"± {spread(ratios):.2f}", f"≥ {BAR} ×", ratio >= BAR))
+    return report(f"{given.pages} pages, {given.rounds} rounds", rows)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    sys.exit(main())

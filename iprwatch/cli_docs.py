@@ -11,7 +11,11 @@ HEAD = """# Commands
 Made from the commands' own help. Exit codes: 0 done, 1 unexpected, 2 usage, 3 input or configuration, 4 not found,
 5 nothing could be fetched, 6 a store or model cannot be used, 7 another run is at work, 8 unhealthy, 130 interrupted.
 
-Shell completion: `eval "$(_IPRWATCH_COMPLETE=bash_source iprwatch)"`; `zsh_source` and `fish_source` likewise.
+Shell completion: `eval "$(iprwatch completion bash)"` in `~/.bashrc`, the same with `zsh` in `~/.zshrc`, and
+`iprwatch completion fish | source` in `~/.config/fish/config.fish`.
+
+`--json` writes one document to standard output, or one object a line where results come one after the other; progress and
+errors go to standard error, progress only where that is a terminal. Its fields: [fields.md](fields.md).
 """
 
 

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from iprwatch.errors import InputError
+from iprwatch.redact import keep_secret
 
 if TYPE_CHECKING:
     from iprwatch.context import Context
@@ -24,8 +25,8 @@ def settle_contact(context: Context) -> str:
         contact = sys.stdin.readline().strip()
     if not contact:
         raise InputError("No contact for the offices is set", REMEDY)
-    if not MAIL.fullmatch(contact):
-        raise InputError(f"{contact!r} is not a mail address", REMEDY)
+    if not MAIL.fullmatch(keep_secret(contact)):
+        raise InputError("The contact is not a mail address", REMEDY)
     path.write_text(contact, "utf-8")
     context.settings = context.settings.model_copy(update={"contact": contact})
     return contact

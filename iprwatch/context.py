@@ -9,6 +9,7 @@ from iprwatch.clock import Clock, SystemClock
 from iprwatch.settings import Settings
 
 if TYPE_CHECKING:
+    from iprwatch.alerts.watches import Watches
     from iprwatch.landing import Landing
     from iprwatch.ledger.store import Ledger
     from pipelines.embed import Encoder
@@ -26,26 +27,44 @@ class Context:
 
     @cached_property
     def sources(self) -> dict[str, Source]:
-        """Every declared source by id. Raises SourceError."""
+        """Every declared source by id, in demo space the newsroom's generated ones too. Raises SourceError."""
         from spiders.source import load_sources
 
-        return load_sources(self.settings.sources)
+        own = self.settings.folder / "newsroom" / "sources"
+        generated = (own,) if self.settings.current == "demo" and own.is_dir() else ()
+        return load_sources((*self.settings.sources, *generated))
+
+    @cached_property
+    def offices(self) -> dict[str, tuple[Source, ...]]:
+        """Host, without `www.` → the declared sources whose items stand there."""
+        from pipelines.address import host_group
+
+        found: dict[str, tuple[Source, ...]] = {}
+        for source in self.sources.values():
+            hosts = (f"https://{host}/" for host in source.canonical.hosts.values())
+            for host in {host_group(u) for u in (source.url, source.homepage, *hosts)}:
+                found[host] = (*found.get(host, ()), source)
+        return found
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The ledger, with its schema made where there is none. Raises StoreError."""
+        """The ledger, with its schema made where there is none. Raises StoreError, InputError where it is the other space's."""
+        from iprwatch.ledger.facts import claim_space
         from iprwatch.ledger.store import Ledger
 
         ledger = Ledger(self.settings.database_url)
         ledger.ensure()
+        claim_space(ledger, self.settings.current)
         return ledger
 
     @cached_property
     def landing(self) -> Landing:
-        """The landing. Raises StoreError."""
+        """The landing. Raises StoreError, InputError where it is the other space's."""
         from iprwatch.landing import Landing
 
-        return Landing(self.settings.landing_url, self.settings.folder / "spool")
+        landing = Landing(self.settings.landing_url, self.settings.folder / "spool")
+        landing.claim(self.settings.current)
+        return landing
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -67,9 +86,19 @@ class Context:
     @cached_property
     def index(self) -> Index:
         """The index engine of the settings, open for writing."""
-        from search.sqlite_index import SqliteIndex
+        from iprwatch.engines import open_index
 
-        return SqliteIndex(self.settings.index_folder, dims=self.encoder.dims, model=self.encoder.model_id)
+        return open_index(self.settings, dims=self.encoder.dims, model=self.encoder.model_id)
+
+    @cached_property
+    def watches(self) -> Watches:
+        """The watches of the settings; in the demo space the shipped ones where there are none yet. Raises ModelError."""
+        from iprwatch.alerts.watches import Watches, settle_demo_watches
+
+        config = self.settings.config_folder
+        if self.settings.current == "demo":
+            settle_demo_watches(config, self.clock.now().date())
+        return Watches(config, lambda text: self.encoder.encode([text], "query")[0])
 
     def close(self) -> None:
         """Close what was opened."""

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from iprwatch.redact import hide_secrets
+
 if TYPE_CHECKING:
     from iprwatch.settings import Settings
 
@@ -52,7 +54,7 @@ def _try(part: str, look: Callable[[], str], remedy: str) -> Finding:
     try:
         return Finding(part, True, True, look())
     except Exception as error:  # noqa: BLE001  whatever is wrong is the finding
-        return Finding(part, False, True, str(error), remedy)
+        return Finding(part, False, True, hide_secrets(str(error)), remedy)
 
 
 def _sources() -> str:

@@ -6,12 +6,14 @@ Exit codes: 0 done · 1 unexpected · 2 usage · 3 input or configuration · 4 n
 IprwatchError(fact, remedy)
 ├─ InputError        3  a file, setting or argument is not what it must be
 ├─ NotFound          4  no such article, source, theme or file
-├─ FetchError        5  every source failed
+├─ FetchError        5  every source failed, or the one address to add
 ├─ StoreError        6  ledger, landing or disk cannot be used
 └─ Busy              7  another run holds the lock
 """
 
 from __future__ import annotations
+
+import errno
 
 EXIT_UNHEALTHY = 8
 EXIT_INTERRUPTED = 130
@@ -40,7 +42,7 @@ class NotFound(IprwatchError):
 
 
 class FetchError(IprwatchError):
-    """Every source failed."""
+    """Every source failed, or the one address that was to be added."""
 
     exit_code = 5
 
@@ -57,6 +59,25 @@ class Busy(IprwatchError):
     exit_code = 7
 
 
+DISK_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free disk space, then run again: nothing is lost"),
+    **dict.fromkeys(
+        (errno.EROFS, errno.EACCES, errno.EPERM), "Make the folder writable, or set IPRWATCH_HOME to one that is"
+    ),
+    errno.EIO: "Check the disk",
+}
+"""What to do about a file that cannot be written or read, by the system's error number."""
+
+
+def name_disk_error(error: OSError) -> StoreError | None:
+    """A fault of the disk as an error of ours; None for any other."""
+    remedy = DISK_REMEDIES.get(error.errno or 0)
+    if remedy is None:
+        return None
+    place = f"{error.filename}: " if error.filename else ""
+    return StoreError(f"{place}{error.strerror}", remedy)
+
+
 FOREIGN_EXIT_CODES = {
     "BadQuery": 3,
     "SourceError": 3,
@@ -70,6 +91,9 @@ FOREIGN_EXIT_CODES = {
     "IndexMissing": 6,
     "IndexMismatch": 6,
     "IndexBusy": 7,
+    "ServerUnavailable": 7,
+    "ServerRefused": 6,
+    "Rejected": 6,
 }
 """Exit codes of the other rooms' errors, by class name, so that a light command need not import their modules."""
 

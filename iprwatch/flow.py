@@ -1,30 +1,33 @@
 """The order of the steps, written once. A task of a scheduler and a shell command call the same functions.
 
-    due ──▶ collect ──▶ understand ──▶ index
-            (Scrapy;      (extract, group,   (queue → engine,
-             WARC and      embed, tag;        acknowledged)
+    due ──▶ collect ──▶ understand ──▶ index ──▶ match
+            (Scrapy;      (extract, group,   (queue → engine,   (queue × watches
+             WARC and      embed, tag;        acknowledged)      → outbox)
              outcomes)     ledger)
 
 What is to be done lies in the ledger and the landing: a run that is killed anywhere is finished by the next one.
-Does not decide when (that is `serve` or the scheduler), does not deliver.
+Does not decide when (that is `serve` or the scheduler), does not send (that is `iprwatch/alerts/deliver.py`).
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from iprwatch.alerts.match import match_queued
 from iprwatch.errors import Busy, NotFound
 from iprwatch.landing import run_name
-from iprwatch.ledger.documents import acknowledge, count_queued, enqueue_all, find_documents, find_queued
+from iprwatch.ledger.documents import acknowledge, bury_document, count_queued, find_documents, find_queued
+from iprwatch.ledger.runs import begin_run, end_run
 from iprwatch.ledger.sources import (
     drop_leases,
     enrol,
@@ -37,6 +40,8 @@ from iprwatch.ledger.sources import (
 )
 from iprwatch.ledger.tables import landings
 from iprwatch.ledger.upsert import upsert
+from iprwatch.logs import bound, open_log
+from iprwatch.report import Report
 from iprwatch.understand import Counts, understand_pages
 from spiders.plan import Job, Outcome, Plan
 from spiders.run import run_crawl
@@ -44,6 +49,9 @@ from spiders.source import Source
 
 if TYPE_CHECKING:
     from iprwatch.context import Context
+    from search.schema import Document
+
+log = open_log(__name__)
 
 LEASE = timedelta(minutes=45)  # longer than the longest crawl, so that a lease outlives its holder only after a kill
 INDEX_BATCH = 200  # documents a time, so that progress shows and memory stays flat
@@ -81,17 +89,6 @@ class Visit:
     delay_scale: float = 1.0  # of the declared delays; 0 only on loopback
 
 
-@dataclass(slots=True)
-class Report:
-    """What a pass did, and how many seconds each step took."""
-
-    run: str = ""
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    counts: Counts = field(default_factory=Counts)
-    indexed: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
 @contextmanager
 def whole_run(context: Context) -> Iterator[None]:
     """The lock of a whole run in this data folder. Raises Busy at once where another holds it."""
@@ -109,17 +106,25 @@ def whole_run(context: Context) -> Iterator[None]:
 
 
 def run_pass(context: Context, ids: Sequence[str], visit: Visit, progress: Progress = silent) -> Report:
-    """Collect, understand and index. Raises StoreError, SourceError, ModelError."""
+    """Collect, understand, index and match. Raises StoreError, SourceError, ModelError."""
     report = Report(run_name(context.clock.now()))
     steps: dict[str, Callable[[], None]] = {
         "collect": lambda: report.outcomes.update(collect(context, ids, visit, report.run, progress)),
         "understand": lambda: report.counts.add(understand(context, progress)),
-        "index": lambda: setattr(report, "indexed", index_queued(context, progress)),
+        "index": lambda: index_or_owe(context, report, progress),
+        "match": lambda: setattr(report, "matched", match_queued(context)),
     }
+    with context.ledger.write() as connection:
+        begin_run(connection, report.run, context.clock.now())
     for name, step in steps.items():
         started = time.perf_counter()
-        step()
-        report.seconds[name] = time.perf_counter() - started
+        with bound(run=report.run):
+            progress(name, 0, 0)
+            step()
+            report.seconds[name] = time.perf_counter() - started
+            log.info("step_done", step=name, seconds=round(report.seconds[name], 3))
+    with context.ledger.write() as connection:
+        end_run(connection, report.run, context.clock.now(), report.summary())
     return report
 
 
@@ -168,10 +173,20 @@ def collect(
         with context.ledger.write() as connection:
             for outcome in found.values():
                 record_outcome(connection, run, outcome, context.sources[outcome.source], context.clock.now())
+        log_outcomes(found.values())
     finally:
         with context.ledger.write() as connection:
             drop_leases(connection, holder)
     return found
+
+
+def log_outcomes(outcomes: Iterable[Outcome]) -> None:
+    """One event per visited source; a warning where it was not read as promised."""
+    for o in outcomes:
+        with bound(source=o.source):
+            level = logging.INFO if o.status in ("ok", "unchanged") else logging.WARNING
+            log.log(level, "source_visited", status=o.status, cause=o.cause, new=o.new, changed=o.changed,
+                    dropped=o.dropped, http_status=o.http_status, requests=o.requests, seconds=round(o.seconds, 3))  # fmt: skip
 
 
 def _job(connection: sa.Connection, source: Source, visit: Visit, context: Context) -> Job:
@@ -179,7 +194,7 @@ def _job(connection: sa.Connection, source: Source, visit: Visit, context: Conte
         source=source,
         seen=find_seen(connection, source.id),
         limit=visit.limit,
-        rechecks=find_rechecks(connection, source.id, context.clock.now()),
+        rechecks=find_rechecks(connection, source, context.clock.now()),
         delay=source.delay.total_seconds() * visit.delay_scale,
         full=visit.full,
     )
@@ -202,6 +217,7 @@ def understand(context: Context, progress: Progress = silent) -> Counts:
         for counts in understand_pages(context, context.landing.pages(name)):
             total.add(counts)
             pages += counts.pages
+            log.info("pages_understood", landing=name, **asdict(counts))
             progress("understand", total.pages, 0)
         row = {"name": name, "run": name.rsplit("/", 1)[-1], "pages": pages, "understood": context.clock.now()}
         with context.ledger.write() as connection:
@@ -216,6 +232,17 @@ def pending_landings(context: Context) -> list[str]:
     return [n for n in context.landing.names() if n not in done]
 
 
+def index_or_owe(context: Context, report: Report, progress: Progress = silent) -> None:
+    """Give the index what it is owed. A server that is away is no reason to stop: the queue keeps what it is owed."""
+    from search.index import ServerUnavailable
+
+    try:
+        report.indexed = index_queued(context, progress)
+    except ServerUnavailable as error:
+        report.away = str(error)
+        log.warning("index_away", cause=report.away)
+
+
 def index_queued(context: Context, progress: Progress = silent) -> int:
     """Give the index what it is owed; a row goes only when the index holds that version. Returns how many articles."""
     with context.ledger.read() as connection:
@@ -228,20 +255,28 @@ def index_queued(context: Context, progress: Progress = silent) -> int:
             documents = list(find_documents(connection, ids, context.encoder.model_id, economies))
         if not ids:
             break
-        held = context.index.upsert(documents)
+        held = write_documents(context, documents)
         gone = dict.fromkeys(set(ids) - {d.id for d in documents}, 2**31 - 1)  # queued, but no longer in the record
+        if gone:
+            context.index.delete(gone)
         with context.ledger.write() as connection:
             acknowledge(connection, {**held, **gone})
         done += len(documents)
+        log.info("articles_indexed", articles=len(documents), gone=len(gone))
         progress("index", done, owed)
     return done
 
 
-def reindex(context: Context, progress: Progress = silent) -> int:
-    """Erase the embedded index and fill it again from the ledger; vectors come from there. Returns how many articles."""
-    from search.sqlite_rows import erase_index
+def write_documents(context: Context, documents: Sequence[Document]) -> dict[str, int]:
+    """Write to the index; a document it will never take is buried with the reason, so that the others go on."""
+    from search.index import Rejected
 
-    erase_index(context.settings.index_folder)
-    with context.ledger.write() as connection:
-        enqueue_all(connection)
-    return index_queued(context, progress)
+    try:
+        return context.index.upsert(documents)
+    except Rejected as rejected:
+        refused = [d for d in documents if d.id in rejected.reasons]
+        with context.ledger.write() as connection:
+            for each in refused:
+                bury_document(connection, each, rejected.reasons[each.id], context.clock.now())
+        log.warning("documents_refused", reasons=rejected.reasons)
+        return {**rejected.held, **{d.id: d.row_version for d in refused}}

@@ -11,10 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from iprwatch.landing import run_name
-from iprwatch.ledger.tables import articles
+from iprwatch.ledger.articles import find_known
 from pipelines.address import file_id
 from pipelines.model import Entry
 from spiders.warc import Capture, Landing
@@ -58,9 +56,10 @@ def land_files(context: Context, given: list[Given]) -> list[str]:
 
 
 def has_seeds(context: Context) -> bool:
-    """Whether anything was added by hand yet; the seed documents are the first."""
+    """Whether the record holds the seed documents."""
+    ids = [file_id(seed.path.read_bytes()) for seed in load_seeds()]
     with context.ledger.read() as connection:
-        return connection.scalar(sa.select(articles.c.id).where(articles.c.source == ADDED).limit(1)) is not None
+        return len(find_known(connection, ids)) == len(ids)
 
 
 def land_rows(context: Context, rows: Iterable[dict[str, Any]], batch: int) -> int:

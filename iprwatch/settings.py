@@ -6,18 +6,22 @@ remembered, so that `iprwatch search` after `make run` looks where the run wrote
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from iprwatch.errors import InputError
+from iprwatch.errors import InputError, name_disk_error
+from iprwatch.redact import keep_secret
 
 Space = Literal["demo", "live"]
 SPACES: tuple[Space, ...] = ("demo", "live")
+PASSWORD = re.compile(r":([^:@\s]+)@")  # in an address, well formed or not
 
 
 class Settings(BaseSettings):
@@ -36,6 +40,11 @@ class Settings(BaseSettings):
     contact: str = ""  # sent in the User-Agent header to the offices
     threads: int | None = None  # encoder threads; unset: all cores
     newsroom_port: int = 0  # 0: any free port
+    index: Literal["sqlite", "elasticsearch"] = "sqlite"  # engine of the search index
+    elasticsearch_url: str = "http://localhost:9200"  # used where index is elasticsearch
+    elasticsearch_api_key: str = ""  # base64 id:key as the server gives it; or `file:/path` of a file that holds it
+    elasticsearch_ca: Path | None = None  # certificate authority of the server, where it is no public one
+    config: Path | None = None  # folder of watches, subscriptions and channels; unset: the space's folder
 
     @cached_property
     def current(self) -> Space:
@@ -47,6 +56,13 @@ class Settings(BaseSettings):
         except OSError:
             return "live"
         return "demo" if word == "demo" else "live"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown: who is calling, and the passwords in addresses."""
+        addresses = (self.database, self.landing, self.elasticsearch_url)
+        found = [password for address in addresses for password in PASSWORD.findall(address)]
+        return tuple(filter(None, (self.contact, self.elasticsearch_api_key, *found, *map(unquote, found))))
 
     @property
     def folder(self) -> Path:
@@ -64,6 +80,11 @@ class Settings(BaseSettings):
         return self.landing or str(self.folder / "landing")
 
     @property
+    def config_folder(self) -> Path:
+        """Where watches, subscriptions and channels are declared."""
+        return self.config or self.folder
+
+    @property
     def index_folder(self) -> Path:
         """Where the embedded index is."""
         return self.folder / "index"
@@ -74,12 +95,14 @@ class Settings(BaseSettings):
         return self.folder / "log"
 
     def prepared(self) -> Settings:
-        """The same settings, with the folder made and the space remembered. Raises InputError where it cannot be written."""
+        """The same settings, with the folder made and the space remembered. Raises StoreError, InputError."""
+        place = self.home / "space"
         try:
             self.log_folder.mkdir(parents=True, exist_ok=True)
-            (self.home / "space").write_text(self.current, "utf-8")
+            if not place.exists() or place.read_text("utf-8") != self.current:
+                place.write_text(self.current, "utf-8")
         except OSError as error:
-            raise InputError(
+            raise name_disk_error(error) or InputError(
                 f"The data folder {self.folder} cannot be written: {error.strerror}",
                 "Set IPRWATCH_HOME to a folder you own",
             ) from None
@@ -89,9 +112,12 @@ class Settings(BaseSettings):
 def load_settings(**given: object) -> Settings:
     """The settings of this process; `given` wins over the environment. Raises InputError."""
     try:
-        return Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+        settings = Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         faults = "; ".join(f"IPRWATCH_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise InputError(f"A setting is not usable: {faults}", "See docs/settings.md") from None
     except ValueError as error:
         raise InputError(f"A setting is not usable: {error}", "See docs/settings.md") from None
+    for secret in settings.secrets:
+        keep_secret(secret)
+    return settings

@@ -19,14 +19,17 @@ from iprwatch.ledger.articles import (
     Known,
     Understood,
     bury,
-    find_by_url,
     find_known,
     find_vectors,
     store_aliases,
     store_vectors,
+    touch,
     write_article,
 )
-from iprwatch.stories import Seat, find_seat, settle_story
+from iprwatch.ledger.moves import absorb, clear_gone
+from iprwatch.logs import bound, open_log
+from iprwatch.moves import heed_gone, is_gone, settle_addresses
+from iprwatch.stories import Seat, find_seat, office_links, settle_story
 from pipelines.duplicates import bands, signature
 from pipelines.errors import ExtractError
 from pipelines.extract import extract
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 
     from iprwatch.context import Context
     from pipelines.model import Tagging
+
+log = open_log(__name__)
 
 BATCH = 48  # pages: enough to fill the encoder's batches, few enough that a kill costs seconds
 NAME_PAIRS = 10  # pairs of rare names in a title that lead to stories; more would only find the same candidates
@@ -56,6 +61,7 @@ class Counts:
     revised: int = 0
     unchanged: int = 0
     buried: int = 0
+    moved: int = 0
     encoded: int = 0
 
     def add(self, other: Counts) -> None:
@@ -91,27 +97,32 @@ def understand_pages(context: Context, pages: Iterable[Page]) -> Iterator[Counts
 def understand_batch(context: Context, pages: Sequence[Page]) -> Counts:
     """Understand one batch and write it. Raises StoreError; then nothing of the batch is written."""
     counts = Counts(pages=len(pages))
-    articles, failures = read_articles(context, pages)
+    articles, failures = read_articles(context, [p for p in pages if not is_gone(p)])
     counts.buried = len(failures)
     with context.ledger.write() as connection:
         for page, error in failures:
             bury(connection, page, error, page.fetched_at)
-        sifted, counts.unchanged = sift(connection, articles)
+        counts.moved = heed_gone(connection, context, [p for p in pages if is_gone(p)])
+        settled = settle_addresses(connection, context, articles)
+        counts.moved += settled.moved
+        sifted, counts.unchanged = sift(connection, settled.articles)
     split = [split_article(s) for s in sifted]
     vectors, counts.encoded = fill_vectors(context, split)
     tagged = [(s, tag_split(context, s, vectors)) for s in split]
     with context.ledger.write() as connection:
         for each, tagging in tagged:
-            write(connection, context, each, tagging, vectors)
+            moved = write(connection, context, each, tagging, vectors)
+            counts.moved += moved
             counts.revised += each.sifted.known is not None
-            counts.new += each.sifted.known is None
+            counts.new += each.sifted.known is None and not moved
     return counts
 
 
 def reading_of(context: Context, source: str) -> Reading:
-    """How a source's pages are read; what was added by hand has no declaration and is taken however short it is."""
+    """How a source's pages are read; what was added by hand has no declaration: it is taken however short it is, and a query
+    may name it."""
     declared = context.sources.get(source)
-    return declared.reading if declared else Reading(min_chars=1)
+    return declared.reading if declared else Reading(min_chars=1, strip_query=False)
 
 
 def read_articles(context: Context, pages: Sequence[Page]) -> tuple[list[Article], list[tuple[Page, ExtractError]]]:
@@ -119,28 +130,28 @@ def read_articles(context: Context, pages: Sequence[Page]) -> tuple[list[Article
     articles: list[Article] = []
     failures: list[tuple[Page, ExtractError]] = []
     for page in pages:
-        try:
-            articles.append(replace(extract(page, reading_of(context, page.source)), record_id=page.record_id))
-        except ExtractError as error:
-            failures.append((page, error))
+        with bound(source=page.source):
+            try:
+                article = extract(page, reading_of(context, page.source))
+                articles.append(replace(article, record_id=page.record_id, links=office_links(context, article)))
+            except ExtractError as error:
+                log.info("page_buried", url=page.url, reason=f"{type(error).__name__}: {error}")
+                failures.append((page, error))
     return articles, failures
 
 
 def sift(connection: sa.Connection, articles: Sequence[Article]) -> tuple[list[Sifted], int]:
     """New and changed articles, the last state of each; how many were unchanged. Keeps new addresses of known ones."""
-    owners = find_by_url(connection, [u for a in articles for u in (a.url, *a.aliases)])
-    sources = {k.id: k.source for k in find_known(connection, list(set(owners.values()))).values()}
-    latest: dict[str, Article] = {}
-    for article in articles:
-        owner = next((owners[u] for u in (article.url, *article.aliases) if u in owners), article.id)
-        same_source = sources.get(owner) == article.source
-        settled = replace(article, id=owner) if same_source and article.id not in sources else article
-        latest[settled.id] = settled
+    latest = {article.id: article for article in articles}
     known = find_known(connection, list(latest))
+    clear_gone(connection, list(known))
     changed = [Sifted(a, known.get(a.id)) for a in latest.values() if not _is_same(a, known.get(a.id))]
-    for article in latest.values():
-        if article.id in known:
-            store_aliases(connection, article.id, (article.url, *article.aliases))
+    for id in known:
+        article = latest[id]
+        store_aliases(connection, id, (article.url, *article.aliases))
+        leads_on = known[id].url in article.aliases
+        if leads_on and _is_same(article, known[id]):  # else the address is written with the text
+            touch(connection, [id], url=article.url)
     return changed, len(articles) - len(changed)
 
 
@@ -197,8 +208,8 @@ def keys_of(article: Article, digest: bytes) -> tuple[str, ...]:
     )
 
 
-def write(connection: sa.Connection, context: Context, split: Split, tagging: Tagging, vectors: Vectors) -> None:
-    """Write one article with its place among the stories; then settle the story it joined."""
+def write(connection: sa.Connection, context: Context, split: Split, tagging: Tagging, vectors: Vectors) -> bool:
+    """Write one article with its place among the stories; then settle the story it joined. Whether it is a known one, moved."""
     article, known = split.sifted.article, split.sifted.known
     digest = signature(article.text)
     keys = keys_of(article, digest)
@@ -206,5 +217,8 @@ def write(connection: sa.Connection, context: Context, split: Split, tagging: Ta
     seat = Seat(known.story, "") if known else find_seat(connection, context, article, keys, lead)
     item = Understood(article, split.passages, split.hashes, tagging, digest, keys, seat.story, seat.relation or "head")
     write_article(connection, item, known, article.first_seen)
-    if known or seat.relation == "member":
+    if seat.moved_from:
+        absorb(connection, seat.moved_from, article.id)
+    if known or seat.relation == "member" or seat.moved_from:
         settle_story(connection, context, seat.story)
+    return bool(seat.moved_from)

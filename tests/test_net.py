@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,23 +35,55 @@ def test_the_map_leads_to_loopback_under_the_real_host() -> None:
     assert map_url("https://other.example/", {"*": "127.0.0.1:1"}) == ("http://127.0.0.1:1/", "other.example")
 
 
-@pytest.mark.parametrize(("address", "refused"), [("10.0.0.8", True), ("127.0.0.1", True), ("8.8.8.8", False)])
-def test_the_resolver_hands_out_public_addresses_only(
-    monkeypatch: pytest.MonkeyPatch, address: str, refused: bool
+class Receiver:
+    """What the connecting side is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.complete = False
+
+    def resolutionBegan(self, resolution: object) -> None:  # noqa: N802  Twisted's name
+        return
+
+    def addressResolved(self, address: Any) -> None:  # noqa: N802  Twisted's name
+        self.heard.append(address.host)
+
+    def resolutionComplete(self) -> None:  # noqa: N802  Twisted's name
+        self.complete = True
+
+
+@pytest.mark.parametrize(
+    ("addresses", "heard"),
+    [
+        (["10.0.0.8"], []),
+        (["127.0.0.1", "::1"], []),
+        (["fe80::1%eth0", "::ffff:10.0.0.1"], []),
+        (["10.0.0.8", "8.8.8.8", "fc00::1", "2a00:1450:4001::1"], ["8.8.8.8", "2a00:1450:4001::1"]),
+    ],
+)
+def test_the_resolver_hands_out_public_addresses_only_also_from_its_cache(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str], heard: list[str]
 ) -> None:
-    from scrapy.resolver import CachingThreadedResolver
-    from twisted.internet.defer import Deferred, succeed
-    from twisted.internet.error import DNSLookupError
+    from scrapy import resolver as scrapys
+    from twisted.internet.address import IPv4Address, IPv6Address
 
     from spiders import download
 
-    def stub(self: object, name: str, timeout: object = ()) -> Deferred[str]:
-        return succeed(address)
+    class Original:
+        def resolveHostName(self, receiver: Any, host: str, port: int, *_: object) -> None:  # noqa: N802
+            asked.append(host)
+            receiver.resolutionBegan(None)
+            for address in addresses:
+                receiver.addressResolved((IPv6Address if ":" in address else IPv4Address)("TCP", address, port))
+            receiver.resolutionComplete()
 
-    monkeypatch.setattr(CachingThreadedResolver, "getHostByName", stub)
+    asked: list[str] = []
+    monkeypatch.setattr(scrapys, "dnscache", scrapys.LocalCache(10))
     resolver = download.PublicResolver.__new__(download.PublicResolver)
-    found: list[str] = []
-    failed: list[object] = []
-    resolver.getHostByName("rebound.example").addCallbacks(found.append, lambda failure: failed.append(failure.type))
-    assert (found, failed) == (([], [DNSLookupError]) if refused else ([address], []))
-    assert (download.refused.pop("rebound.example", "") == address) is refused
+    resolver.original_resolver = Original()
+    for _ in range(2):
+        receiver = Receiver()
+        resolver.resolveHostName(receiver, "rebound.example", 443)
+        assert (receiver.heard, receiver.complete) == (heard, True)
+    assert asked == ["rebound.example"]
+    assert download.refused.pop("rebound.example") in addresses

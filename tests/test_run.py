@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 COMMAND = [sys.executable, "-m", "iprwatch.cli.main"]
 ROUNDS = 3
+SCREEN = 40  # lines
 
 
 def iprwatch(home: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -45,14 +47,27 @@ def test_the_first_run_ends_with_a_closing_screen(home: Path) -> None:
     screen = (home / "first.txt").read_text("utf-8")
     lines = screen.splitlines()
     assert lines[0].startswith("DEMO: bundled offices, invented items")
-    assert "findable after" in screen
-    assert "35 ok" in screen
-    assert "statement: “" in screen
-    assert "Not run:" in screen
-    assert len(lines) <= 40
-    assert max(len(line) for line in lines[1:]) <= 80  # the first names the log's place, as long as it is
+    assert re.match(r"offices +\d+ ok;? ", lines[1])
+    assert re.search(r"^findable +after \d+\.\d s: collect .* → understand .* → index ", screen, re.MULTILINE)
+    assert re.search(r"^ statement  “\w", screen, re.MULTILINE)
+    assert "not Elasticsearch" in screen
+    assert len(lines) <= SCREEN
+    assert max(map(len, lines[:-1])) <= 80  # the last names the log's place, as long as it is
+    assert lines[-1].split() == ["log", str(next((home / "demo" / "log").iterdir()))]
     assert "Warning" not in screen
     assert "Traceback" not in screen
+
+
+def gutter(screen: str) -> list[str]:
+    """The labels of a screen from top to bottom; any date counts as one."""
+    labels = [line[:11].strip() for line in screen.splitlines()]
+    return [re.sub(r"\d{4}-\d\d-\d\d", "date", label) for label in labels if label]
+
+
+def test_the_readme_shows_this_screen(home: Path) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    (shown,) = re.findall(r"```text\n(.*?)```", readme, re.DOTALL)
+    assert gutter(shown) == gutter((home / "first.txt").read_text("utf-8"))
 
 
 def test_the_statement_itself_is_an_article(home: Path) -> None:
@@ -87,8 +102,14 @@ def test_search_finds_by_meaning_by_word_and_in_japanese(home: Path) -> None:
 
 def test_a_second_run_plays_the_next_scene_and_a_third_process_may_not_enter(home: Path) -> None:
     before = ids(home)
-    second = iprwatch(home, "run", "--demo")
-    assert "6 new, 1 revised" in second.stdout
+    second = json.loads(iprwatch(home, "run", "--demo", "--json").stdout)
+    assert (second["counts"]["new"], second["counts"]["revised"]) == (6, 1)
+    assert second["published"]["seconds"] > 0
+    assert {o["status"] for o in second["outcomes"]} <= {"ok", "unchanged"}
+    events = [json.loads(line) for line in Path(second["log"]).read_text("utf-8").splitlines()]
+    ours = [e for e in events if e.get("run") == second["run"]]
+    assert {e["source"] for e in ours if e["event"] == "source_visited"} == {o["source"] for o in second["outcomes"]}
+    assert {"pages_understood", "articles_indexed", "step_done"} <= {e["event"] for e in ours}
     after = ids(home)
     assert before.keys() <= after.keys()
     assert sum(after[i] != before[i] for i in before) == 1
@@ -148,18 +169,18 @@ def test_a_backup_restores_the_record_and_its_index(home: Path, tmp_path: Path) 
 def test_a_file_added_by_hand_is_found(home: Path, tmp_path: Path) -> None:
     note = tmp_path / "note.txt"
     note.write_text("Memorandum on zebrafish patents\n\nThe office explains how patents on zebrafish are examined.")
-    assert iprwatch(home, "add", str(note), "--published", "2026-03-01").stdout.rstrip().endswith(": new")
-    assert iprwatch(home, "add", str(note), "--published", "2026-03-01").stdout.rstrip().endswith(": unchanged")
+    assert iprwatch(home, "add", str(note), "--published", "2026-03-01").stdout.startswith("Added: note")
+    assert iprwatch(home, "add", str(note), "--published", "2026-03-01").stdout.startswith("Known already")
     assert json.loads(iprwatch(home, "search", "--json", "zebrafish").stdout)[0]["url"].startswith("urn:sha256:")
 
 
 def test_doctor_names_every_part(home: Path) -> None:
     said = iprwatch(home, "doctor")
     assert said.returncode == 0, said.stdout
-    assert "ok  model: all-MiniLM-L6-v2@" in said.stdout
+    assert re.search(r"^good +model +all-MiniLM-L6-v2@", said.stdout, re.MULTILINE)
     broken = iprwatch(Path("/proc/nowhere"), "doctor")
     assert broken.returncode == 8
-    assert "BAD data folder" in broken.stdout
+    assert re.search(r"^BAD +data folder ", broken.stdout, re.MULTILINE)
 
 
 def test_bad_calls_name_fact_and_remedy(home: Path, tmp_path: Path) -> None:

@@ -5,15 +5,25 @@ Imports click alone, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
+import traceback
+import warnings
 from importlib import import_module
 from typing import Any
 
 import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "add": ("iprwatch.cli.stores", "Add one document by hand: text or PDF."),
+    "add": ("iprwatch.cli.add", "Add one document by hand: a file, or a page by its address."),
+    "alerts": ("iprwatch.cli.watch", "What the watches fired, why, and what became of each delivery."),
     "backup": ("iprwatch.cli.stores", "Copy the ledger to a file."),
+    "completion": ("iprwatch.cli.completion", "The script that completes commands in bash, zsh or fish."),
+    "digest": (
+        "iprwatch.cli.digest",
+        "What is new for a subscription, told once: subscribe, list, make, show, open, send.",
+    ),
     "doctor": ("iprwatch.cli.stores", "What is installed, what is missing, and the remedy."),
     "extract": ("iprwatch.cli.steps", "Title, text, date and language of one page."),
     "import": ("iprwatch.cli.steps", "Bring articles in from JSON Lines."),
@@ -23,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reindex": ("iprwatch.cli.stores", "Make the search index again from the ledger; encodes nothing."),
     "replay": ("iprwatch.cli.stores", "Build the record again from the landed responses, to the same ids."),
     "restore": ("iprwatch.cli.stores", "Put a copy of the ledger back and make the index from it."),
-    "run": ("iprwatch.cli.run", "One full pass: collect, understand, index."),
+    "run": ("iprwatch.cli.run", "One full pass: collect, understand, index, match, deliver."),
     "search": ("iprwatch.cli.search", "Search in words and meaning."),
     "serve": ("iprwatch.cli.serve", "Keep going without a scheduler: visit each source when it is due."),
     "show": ("iprwatch.cli.look", "One article with its themes and reasons."),
@@ -31,8 +41,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("iprwatch.cli.look", "Health of sources and stores; exit code 8 when something is red."),
     "tag": ("iprwatch.cli.steps", "Themes of each item, with their reasons; JSON Lines."),
     "themes": ("iprwatch.cli.look", "The themes of the statement."),
+    "trend": ("iprwatch.cli.trend", "Themes over time: table, CSV, picture or page."),
+    "watch": ("iprwatch.cli.watch", "Standing questions: add, list, show, test, remove."),
+    "web": ("iprwatch.cli.web", "The page in the browser: search, items, today, themes over time; reads only."),
 }
 """Name → module that holds it (as `<name>_command`), and the line that `--help` shows."""
+
+
+INTERRUPTED = "Interrupted. Nothing is lost: the next run goes on."
 
 
 class LazyGroup(click.Group):
@@ -76,10 +92,11 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command; errors of ours are one sentence, everything else is a bug and shows its trace."""
-    from iprwatch.errors import EXIT_INTERRUPTED, exit_code
+    from iprwatch.errors import EXIT_INTERRUPTED
 
+    keep_screen_clean()
     try:
-        result: Any = cli.main(standalone_mode=False)
+        result: Any = cli.main(prog_name="iprwatch", standalone_mode=False)
         sys.exit(result if isinstance(result, int) else 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
@@ -87,14 +104,45 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted. Nothing is lost: the next run goes on.", err=True)
+        click.echo(INTERRUPTED, err=True)
         sys.exit(EXIT_INTERRUPTED)
-    except Exception as error:
-        code = exit_code(error)
-        if code == 1:
-            raise
-        click.echo(f"iprwatch: {error}", err=True)
-        sys.exit(code)
+    except BrokenPipeError:  # whoever reads has had enough, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001  shown by its class: a sentence, or the trace of a bug
+        if was_interrupted(error):
+            click.echo(INTERRUPTED, err=True)
+            sys.exit(EXIT_INTERRUPTED)
+        sys.exit(show_error(error))
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it: while a compiled module is imported, it comes out as that module's ImportError."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt) or str(error) == "initialization failed":
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def keep_screen_clean() -> None:
+    """What libraries warn of belongs into the log, where a command has one, and never on the screen."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
+def show_error(error: Exception) -> int:
+    """One sentence for an error of ours, the trace for a bug, without secrets, on the screen and in the log. Returns the exit code."""
+    from iprwatch.errors import exit_code, name_disk_error
+    from iprwatch.redact import hide_secrets
+
+    error = (name_disk_error(error) if isinstance(error, OSError) else None) or error
+    code = exit_code(error)
+    told = f"iprwatch: {error}" if code != 1 else "".join(traceback.format_exception(error)).rstrip()
+    click.echo(hide_secrets(told), err=True)
+    logging.getLogger(__name__).error("command_failed", extra={"exit_code": code, "told": told})
+    return code
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from iprwatch.cli.options import json_option, settings_of, space_option
+from iprwatch.cli.completion import complete_source, complete_theme
+from iprwatch.cli.options import json_option, print_json, settings_of, space_option
 
 if TYPE_CHECKING:
     from iprwatch.settings import Settings
@@ -23,8 +25,14 @@ MODES: tuple[Mode, ...] = ("hybrid", "keyword", "semantic")
 @click.command("search")
 @click.argument("words", nargs=-1)
 @click.option("--mode", type=click.Choice(MODES), default="hybrid", show_default=True)
-@click.option("--theme", "themes", multiple=True, help="Theme id, e.g. T02.3; a top theme includes those below it.")
-@click.option("--source", "sources", multiple=True)
+@click.option(
+    "--theme",
+    "themes",
+    multiple=True,
+    shell_complete=complete_theme,
+    help="Theme id, e.g. T02.3; a top theme includes those below it.",
+)
+@click.option("--source", "sources", multiple=True, shell_complete=complete_source)
 @click.option("--economy", "economies", multiple=True)
 @click.option("--language", "languages", multiple=True)
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]))
@@ -37,20 +45,24 @@ MODES: tuple[Mode, ...] = ("hybrid", "keyword", "semantic")
 @json_option
 def search_command(words: tuple[str, ...], jsonl: bool, demo: bool | None, as_json: bool, **given: Any) -> None:
     """Search in words and meaning: iprwatch search "genetic resources disclosure"."""
+    from iprwatch.cli.filters import check_filters
+    from iprwatch.cli.progress import counted, progress_display
     from search.schema import Filters
 
     settings = settings_of(demo)
     index, encoder = open_search(settings)
     if jsonl:
-        answer_lines(index, encoder)
+        with progress_display(stream=True) as progress:
+            answer_lines(index, encoder, counted(sys.stdin, "search", progress))
         return
     since, until = (value.date() if value else None for value in (given["since"], given["until"]))
     filters = Filters(
         given["themes"], given["sources"], given["economies"], given["languages"], since=since, until=until
     )
+    check_filters(filters, index)
     answer = ask(index, encoder, " ".join(words), given["mode"], filters, given["limit"])
     if as_json:
-        click.echo(json.dumps([_plain(hit) for hit in answer.hits], ensure_ascii=False, indent=1))
+        print_json(answer.hits)
         return
     from iprwatch.cli.screen import print_hits
 
@@ -76,11 +88,11 @@ def ask(index: SqliteIndex, encoder: Encoder, text: str, mode: Mode, filters: Fi
     return index.find(Query(text=text, mode=mode, vector=vector, filters=filters, limit=limit))
 
 
-def answer_lines(index: SqliteIndex, encoder: Encoder) -> None:
-    """One answer per line of standard input, as it comes. Raises InputError for a line that is no question."""
+def answer_lines(index: SqliteIndex, encoder: Encoder, lines: Iterable[str]) -> None:
+    """One answer per line, as it comes. Raises InputError for a line that is no question."""
     from iprwatch.errors import InputError
 
-    for number, line in enumerate(sys.stdin, 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
@@ -115,9 +127,3 @@ def _read_time(value: str, name: str) -> date | datetime:
         return date.fromisoformat(value)
     moment = datetime.fromisoformat(value)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _plain(hit: Any) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in asdict(hit).items()}

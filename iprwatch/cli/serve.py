@@ -1,4 +1,4 @@
-"""`iprwatch serve`: keeps going without a scheduler; visits each source when it is due."""
+"""`iprwatch serve`: keeps going without a scheduler; visits each source when it is due, and delivers what the watches fire."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING
 import click
 
 from iprwatch.cli.options import settings_of, space_option
+from iprwatch.errors import InputError
 
 if TYPE_CHECKING:
     from iprwatch.context import Context
     from iprwatch.flow import Visit
+    from iprwatch.report import Report
 
-LOOK_SECONDS = 1.0  # between two looks at what is due: cheap, one query
-DEMO_SECONDS = 3.0  # the newsroom's offices are all visited so often, whatever interval they declare
+LOOK_SECONDS = 1.0  # from one look to the next: one query, or one conditional request to each of the newsroom's lists
+WHOLE_SECONDS = 300.0  # between visits to all of the newsroom: finds what no list shows, such as an edited page
+STOP_SECONDS = 30.0  # an answer that is under way is waited for so long: without it the message would be sent again
+GOOD = ("ok", "unchanged")
 
 
 @click.command("serve")
 @space_option
 def serve_command(demo: bool | None) -> None:
-    """Visit sources as they come due, until interrupted."""
+    """Visit sources as they come due and deliver alerts, until interrupted."""
     from iprwatch.contact import settle_contact
     from iprwatch.context import Context
     from iprwatch.flow import Visit, whole_run
@@ -45,26 +49,83 @@ def serve_command(demo: bool | None) -> None:
 
 
 def serve(context: Context, visit: Visit) -> None:
-    """Pass after pass; says what each brought. Ends by KeyboardInterrupt."""
+    """Pass after pass, and what they fired delivered beside them; says what each brought. Ends by KeyboardInterrupt."""
+    from iprwatch.alerts.deliver import Courier
     from iprwatch.flow import run_pass
 
-    for due in due_sources(context, bool(visit.host_map)):
-        report = run_pass(context, due, visit)
-        for outcome in report.outcomes.values():
-            if outcome.status not in ("ok", "unchanged"):
-                click.echo(f"{outcome.source}: {outcome.status}. {outcome.cause}")
-        if report.counts.new or report.counts.revised:
-            spent = sum(report.seconds.values())
-            click.echo(f"{report.counts.new} new, {report.counts.revised} revised, findable after {spent:.1f} s")
+    warm(context)
+    courier, say = Courier(context), Once()
+    try:
+        for due in look(context, visit):
+            if due:
+                report = run_pass(context, due, visit)
+                say.told({o.source: f"{o.status}. {o.cause}" for o in report.outcomes.values() if o.status not in GOOD})
+                say.told({f"watch {id}": fault for id, fault in report.matched.faults.items()})
+                describe(report)
+            try:
+                make_digests(context, say)
+                courier.ring()
+            except InputError as error:
+                say.told({"channels": str(error)})
+    finally:
+        courier.wait(STOP_SECONDS)
 
 
-def due_sources(context: Context, demo: bool) -> Iterator[Sequence[str]]:
-    """What to visit next, again and again; waits while nothing is due."""
+def warm(context: Context) -> None:
+    """Load now what the first new item would wait for. Raises ModelError."""
+    from iprwatch.alerts.match import match_queued
+
+    context.tagger.tag("", "", "en", (), None)
+    match_queued(context)
+    context.watches.standing(frozenset())
+
+
+def make_digests(context: Context, say: Once) -> None:
+    """Make the digests whose cut has come, and put them in the outbox. Raises InputError, StoreError."""
+    from iprwatch.alerts.make import find_subscriptions, make_due_digests
+
+    say.told({f"subscription {id}": fault for id, fault in find_subscriptions(context).faults.items()})
+    for id in make_due_digests(context):
+        click.echo(f"digest {id} made")
+
+
+def describe(report: Report) -> None:
+    """One line where a pass brought something."""
+    counts, alerts = report.counts, report.matched.alerts
+    if counts.new or counts.revised:
+        spent = sum(report.seconds.values())
+        fired = f", {alerts} alert{'s'[: alerts != 1]}" if alerts else ""
+        click.echo(f"{counts.new} new, {counts.revised} revised{fired}, findable after {spent:.1f} s")
+
+
+class Once:
+    """Says a trouble when it begins or changes, not at every pass."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+
+    def told(self, troubles: dict[str, str]) -> None:
+        """Print those that were not said yet."""
+        for name, trouble in troubles.items():
+            if self._said.get(name) != trouble:
+                click.echo(f"{name}: {trouble}")
+        self._said |= troubles
+
+
+def look(context: Context, visit: Visit) -> Iterator[Sequence[str]]:
+    """What to visit next, again and again, perhaps nothing; a look begins at most once a second.
+
+    The newsroom's lists are all looked at each time, and those that changed are visited; the real offices as they come due.
+    """
     from iprwatch.flow import choose_sources, find_due
+    from spiders.watch import Watcher
 
-    while True:
-        chosen = choose_sources(context)
-        due = chosen if demo else find_due(context, chosen)
-        if due:
+    with Watcher([context.sources[i] for i in choose_sources(context)], visit.host_map) as watcher:
+        whole = time.monotonic() + WHOLE_SECONDS
+        while True:
+            began = time.monotonic()
+            due = watcher.changed() if visit.host_map else find_due(context, choose_sources(context))
+            if visit.host_map and began > whole:
+                due, whole = choose_sources(context), began + WHOLE_SECONDS
             yield due
-        time.sleep(DEMO_SECONDS if demo else LOOK_SECONDS)
+            time.sleep(max(0.0, LOOK_SECONDS - (time.monotonic() - began)))

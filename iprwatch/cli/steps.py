@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from iprwatch.cli.options import settings_of, space_option
+from iprwatch.cli.options import json_lines_only, json_option, settings_of, space_option, tell
 
 if TYPE_CHECKING:
     from pipelines.model import Entry
@@ -52,6 +52,7 @@ def emit(row: Row) -> None:
 @click.option("--source", "source_id", default=None, help="A declared source: its rules apply.")
 @click.option("--kind", type=click.Choice(["feed", "sitemap"]), default=None, help="Without a declaration.")
 @click.option("--url", default="https://example.org/", show_default=True, help="Where the file came from.")
+@json_lines_only
 def parse_command(file: Path, source_id: str | None, kind: str | None, url: str) -> None:
     """Entries of a feed, sitemap, listing or API answer."""
     for entry in parse_file(file.read_bytes(), source_id, kind, url):
@@ -92,6 +93,7 @@ def find_source(source_id: str) -> Source:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--url", required=True, help="The page's address.")
 @click.option("--source", "source_id", default=None, help="A declared source: its selectors apply.")
+@json_lines_only
 def extract_command(file: Path, url: str, source_id: str | None) -> None:
     """Title, text, author, date and language of one page."""
     from iprwatch.logs import silence
@@ -118,14 +120,16 @@ def extract_command(file: Path, url: str, source_id: str | None) -> None:
 @click.command("tag")
 @click.option("--jsonl", is_flag=True, required=True, help="Items from standard input.")
 @space_option
+@json_lines_only
 def tag_command(jsonl: bool, demo: bool | None) -> None:  # noqa: ARG001  the flag names the format
     """Themes of each item, with the two sentences that justify them."""
+    from iprwatch.cli.progress import counted, progress_display
     from iprwatch.context import Context
     from pipelines.language import detect_language
     from pipelines.passages import split_passages
 
-    with Context(settings_of(demo)) as context:
-        for row in read_rows(sys.stdin, ("title", "text")):
+    with Context(settings_of(demo)) as context, progress_display(stream=True) as progress:
+        for row in counted(read_rows(sys.stdin, ("title", "text")), "tag", progress):
             title, text = row["title"], row["text"]
             language = row.get("language") or detect_language(f"{title}\n{text}", (), "")
             passages = split_passages(title, text, language)
@@ -139,19 +143,24 @@ def tag_command(jsonl: bool, demo: bool | None) -> None:  # noqa: ARG001  the fl
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @space_option
-def import_command(file: Path, demo: bool | None) -> None:
+@json_option
+def import_command(file: Path, demo: bool | None, as_json: bool) -> None:
     """Bring articles in from JSON Lines: landed, understood, indexed like any other."""
+    from iprwatch.cli.progress import counted, progress_display
     from iprwatch.context import Context
     from iprwatch.flow import index_queued, understand, whole_run
     from iprwatch.logs import configure_logs
     from iprwatch.seeds import land_rows
 
     settings = settings_of(demo)
-    with Context(settings) as context, whole_run(context):
+    with Context(settings) as context, whole_run(context), progress_display() as progress:
         configure_logs(settings.log_folder)
         with file.open(encoding="utf-8") as lines:
-            landed = land_rows(context, read_rows(lines, ("url", "title", "text", "published")), IMPORT_BATCH)
-        counts = understand(context)
-        indexed = index_queued(context)
+            rows = counted(read_rows(lines, ("url", "title", "text", "published")), "land", progress)
+            landed = land_rows(context, rows, IMPORT_BATCH)
+        counts = understand(context, progress)
+        indexed = index_queued(context, progress)
     done = f"{counts.new} new, {counts.revised} revised, {counts.unchanged} unchanged, {counts.buried} not readable"
-    click.echo(f"{landed} landed; {done}; {indexed} indexed")
+    tell(
+        as_json, {"landed": landed, **asdict(counts), "indexed": indexed}, f"{landed} landed; {done}; {indexed} indexed"
+    )

@@ -1,42 +1,61 @@
-"""`iprwatch add | backup | doctor | migrate | reindex | replay | restore`: the stores by hand."""
+"""`iprwatch backup | doctor | migrate | reindex | replay | restore`: the stores by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from iprwatch.cli.options import settings_of, space_option
+from iprwatch.cli.options import json_option, print_json, settings_of, space_option, tell
+
+if TYPE_CHECKING:
+    from iprwatch.doctor import Finding
 
 
 @click.command("migrate")
 @space_option
-def migrate_command(demo: bool | None) -> None:
+@json_option
+def migrate_command(demo: bool | None, as_json: bool) -> None:
     """Bring the ledger's schema up to date."""
     from iprwatch.ledger.store import Ledger
 
     ledger = Ledger(settings_of(demo).prepared().database_url)
-    click.echo(f"The ledger is at schema {ledger.migrate()}")
+    schema = ledger.migrate()
     ledger.close()
+    tell(as_json, {"schema": schema}, f"The ledger is at schema {schema}")
 
 
 @click.command("reindex")
+@click.option("--force", is_flag=True, help="Even where many articles would vanish from the index.")
+@click.option("--drop-old", is_flag=True, help="Elasticsearch: delete the former generations after the swap.")
 @space_option
-def reindex_command(demo: bool | None) -> None:
+@json_option
+def reindex_command(force: bool, drop_old: bool, demo: bool | None, as_json: bool) -> None:
     """Make the search index again from the ledger; encodes nothing."""
-    from iprwatch.cli.run import progress_display
-    from iprwatch.context import Context
-    from iprwatch.flow import reindex, whole_run
+    import contextlib
 
-    with Context(settings_of(demo)) as context, whole_run(context), progress_display() as progress:
-        click.echo(f"{reindex(context, progress)} articles indexed")
+    from iprwatch.cli.progress import progress_display
+    from iprwatch.context import Context
+    from iprwatch.flow import whole_run
+    from iprwatch.reindex import reindex
+
+    settings = settings_of(demo)
+    with Context(settings) as context, progress_display() as progress:
+        # The embedded file is made anew in place; Elasticsearch fills a generation beside the live one, and runs go on.
+        alone = whole_run(context) if settings.index == "sqlite" else contextlib.nullcontext()
+        with alone:
+            indexed = reindex(context, progress, force=force, drop_old=drop_old)
+    tell(as_json, {"indexed": indexed}, f"{indexed} articles indexed")
 
 
 @click.command("replay")
 @space_option
-def replay_command(demo: bool | None) -> int:
+@json_option
+def replay_command(demo: bool | None, as_json: bool) -> int:
     """Build the record again from the landed responses; says which articles differ (exit code 8)."""
-    from iprwatch.cli.run import progress_display
+    from iprwatch.cli.progress import progress_display
     from iprwatch.context import Context
     from iprwatch.errors import EXIT_UNHEALTHY
     from iprwatch.flow import whole_run
@@ -47,68 +66,71 @@ def replay_command(demo: bool | None) -> int:
     with Context(settings) as context, whole_run(context), progress_display() as progress:
         configure_logs(settings.log_folder)
         done = replay(context, progress)
-    click.echo(f"{done.articles} articles, {len(done.changed)} differ from before")
-    for id in done.changed:
-        click.echo(f"  {id}")
+    said = f"{done.articles} articles, {len(done.changed)} differ from before"
+    tell(as_json, done, "\n  ".join([said, *done.changed]))
     return EXIT_UNHEALTHY if done.changed else 0
 
 
 @click.command("doctor")
 @space_option
-def doctor_command(demo: bool | None) -> int:
+@json_option
+def doctor_command(demo: bool | None, as_json: bool) -> int:
     """What is installed and reachable, what is not, and the remedy; exit code 8 when something needed is missing."""
     from iprwatch.doctor import examine
     from iprwatch.errors import EXIT_UNHEALTHY
 
     findings = examine(settings_of(demo))
-    for finding in findings:
-        mark = "ok " if finding.good else "BAD" if finding.needed else "-- "
-        click.echo(f"{mark} {finding.part}: {finding.fact}{'' if finding.good else f'. {finding.remedy}'}")
+    if as_json:
+        print_json(findings)
+    else:
+        print_findings(findings)
     return EXIT_UNHEALTHY if any(f.needed and not f.good for f in findings) else 0
 
 
-@click.command("add")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--title", default="", help="Default: the file's name, or what a PDF says.")
-@click.option("--published", default="", help="The date, as people write it.")
-@space_option
-def add_command(file: Path, title: str, published: str, demo: bool | None) -> None:
-    """Add one document by hand: text or PDF. It is landed, tagged and indexed like any other."""
-    from iprwatch.context import Context
-    from iprwatch.flow import index_queued, understand, whole_run
-    from iprwatch.logs import configure_logs
-    from iprwatch.seeds import Given, land_files
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Good, BAD (a run needs it) or missing (it does not), with the fact and the remedy."""
+    from iprwatch.cli.screen import print_table
 
-    settings = settings_of(demo)
-    with Context(settings) as context, whole_run(context):
-        configure_logs(settings.log_folder)
-        (address,) = land_files(context, [Given(file, title, published)])
-        counts = understand(context)
-        index_queued(context)
-    done = "new" if counts.new else "unchanged" if counts.unchanged else "revised" if counts.revised else "not readable"
-    click.echo(f"{address}: {done}")
+    marks = {True: "good", False: "BAD"}
+    rows = [
+        (marks[f.good] if f.good or f.needed else "missing", f.part, f.fact if f.good else f"{f.fact}. {f.remedy}")
+        for f in findings
+    ]
+    print_table(("state", "part", "fact"), rows)
 
 
 @click.command("backup")
 @click.argument("target", type=click.Path(path_type=Path))
 @space_option
-def backup_command(target: Path, demo: bool | None) -> None:
+@json_option
+def backup_command(target: Path, demo: bool | None, as_json: bool) -> None:
     """Copy the SQLite ledger to a file, safely while others write. The landing is plain files: copy its folder."""
+    from iprwatch.cli.progress import progress_display
     from iprwatch.ledger.backup import backup
+    from iprwatch.redact import hide_secrets
 
     settings = settings_of(demo)
-    click.echo(f"{backup(settings.database_url, target)} bytes in {target}; the landing is {settings.landing_url}")
+    with progress_display() as progress:
+        size = backup(settings.database_url, target, lambda done, total: progress("backup", done, total))
+    landing = hide_secrets(settings.landing_url)
+    said = f"{size} bytes in {target}; the landing is {landing}"
+    tell(as_json, {"file": target, "bytes": size, "landing": landing}, said)
 
 
 @click.command("restore")
 @click.argument("copy", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @space_option
-def restore_command(copy: Path, demo: bool | None) -> None:
+@json_option
+def restore_command(copy: Path, demo: bool | None, as_json: bool) -> None:
     """Put a copy back in the ledger's place, then make the index from it."""
+    from iprwatch.cli.progress import progress_display
     from iprwatch.context import Context
-    from iprwatch.flow import reindex, whole_run
+    from iprwatch.flow import whole_run
     from iprwatch.ledger.backup import restore
+    from iprwatch.reindex import reindex
 
-    with Context(settings_of(demo)) as context, whole_run(context):
-        restore(copy, context.settings.database_url)
-        click.echo(f"Restored; {reindex(context)} articles indexed")
+    settings = settings_of(demo)
+    with Context(settings) as context, whole_run(context), progress_display() as progress:
+        restore(copy, settings.database_url, settings.current, lambda done, total: progress("restore", done, total))
+        indexed = reindex(context, progress)
+    tell(as_json, {"indexed": indexed}, f"Restored; {indexed} articles indexed")
