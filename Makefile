@@ -17,7 +17,7 @@ install: ## build .venv where it is missing or out of date
 	echo "Python 3.11, 3.12 or 3.13 was not found. Install one, or name it: make PYTHON=/path/to/python3.12 install" >&2; exit 3
 
 run: install ## the demo: bundled offices, invented items, no network
-	@$(BIN)/iprwatch run --demo
+	@$(BIN)/iprwatch run --demo --page
 
 live: export IPRWATCH_CONTACT := $(or $(CONTACT),$(IPRWATCH_CONTACT))
 live: install ## the real offices; CONTACT=me@office.example is sent to them

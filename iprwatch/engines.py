@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from search.index import Index
 
 
-def open_index(settings: Settings, *, dims: int, model: str, read_only: bool = False) -> Index:
-    """The index, for vectors of this model and length."""
+def open_index(settings: Settings, *, dims: int = 384, model: str = "", read_only: bool = False) -> Index:
+    """The index, for vectors of this model and length; a reader that brings no vectors need not say them."""
     if settings.index == "elasticsearch":
         return open_elasticsearch(settings, dims=dims, model=model, read_only=read_only)
     from search.sqlite_index import SqliteIndex

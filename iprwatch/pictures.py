@@ -7,12 +7,16 @@ where a picture is too large for the repository.
 from __future__ import annotations
 
 import io
+import os
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path("docs/pictures")
 README = Path("README.md")
-LARGEST = 200_000  # bytes of a picture in the repository
+LARGEST = 300_000  # bytes of a picture in the repository
 REMOTE_FONT = re.compile(r"\s*@font-face\s*\{.*?\}", re.DOTALL)
 FONTS = (
     "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"  # whatever the reader has; text lengths are fixed
@@ -54,7 +58,54 @@ def draw_terminal(shown: Shown) -> bytes:
     return svg.replace("Fira Code, monospace", FONTS).replace("font-family: arial", f"font-family: {FONTS}").encode()
 
 
-PICTURES: Mapping[str, Callable[[Shown], bytes]] = {"terminal.svg": draw_terminal}
+def draw_page(shown: Shown) -> bytes:
+    """The page: a search with its facets and reasons, as a browser shows it."""
+    words = [sys.executable, "-m", "iprwatch.cli.main", "web", "--port", "0", "--demo"]
+    env = os.environ | {"IPRWATCH_HOME": str(shown.context.settings.home), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, text=True) as page:
+        assert page.stdout is not None
+        address = page.stdout.readline().split()[0]
+        try:
+            urllib.request.urlopen(f"{address}search?q=AI+and+inventors", timeout=60).close()  # noqa: S310  the model is ready then
+            return screenshot(f"{address}search?q=AI+and+inventors", 1100, 900)
+        finally:
+            page.terminate()
+
+
+def draw_digest(shown: Shown) -> bytes:
+    """The digest of the run, as its page shows it."""
+    return screenshot((shown.context.settings.folder / "digests" / "latest.html").as_uri(), 760, 1100)
+
+
+def draw_themes(shown: Shown) -> bytes:
+    """Themes over time, the days not wholly seen hatched."""
+    from iprwatch.charts import render_png, theme_chart
+    from iprwatch.trends import Asked, find_trend
+
+    labels = {t.id: t.label for t in shown.context.tagger.themes.themes.values()}
+    asked = Asked(by="month", unit="stories", themes=("T02", "T03", "T07", "T09"))
+    return render_png(theme_chart(find_trend(shown.context, shown.context.index, asked, labels)))
+
+
+def screenshot(address: str, width: int, height: int) -> bytes:
+    """What Chromium shows at an address. Exits with a message where there is no Chromium."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        sys.exit("Chromium was not found, the page cannot be drawn: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "picture.png"
+        command = [browser, "--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={folder}"]
+        size = [f"--screenshot={picture}", f"--window-size={width},{height}", address]
+        subprocess.run([*command, *size], check=True, capture_output=True, timeout=120)
+        return picture.read_bytes()
+
+
+PICTURES: Mapping[str, Callable[[Shown], bytes]] = {
+    "terminal.svg": draw_terminal,
+    "page.png": draw_page,
+    "digest.png": draw_digest,
+    "themes.png": draw_themes,
+}
 """File name → what draws it."""
 
 
@@ -64,7 +115,7 @@ def demo_run(home: Path) -> Iterator[Shown]:
     from rich.text import Text
 
     from iprwatch.cli.closing import Closing, render_closing
-    from iprwatch.cli.run import run_demo
+    from iprwatch.cli.run import make_ready, run_demo
     from iprwatch.cli.screen import labelled
     from iprwatch.context import Context
     from iprwatch.flow import whole_run
@@ -76,7 +127,11 @@ def demo_run(home: Path) -> Iterator[Shown]:
     with Context(settings) as context, whole_run(context):
         log = configure_logs(context.settings.log_folder)
         closing = Closing(context, *run_demo(context, (), False, header.append))
-        place = Text(f"~/.local/share/iprwatch/demo/log/{log.name}", style="dim")
+        ready = make_ready(context)
+        place_of = "~/.local/share/iprwatch/demo"
+        shown_ready = ready and replace(ready, address=f"file://{place_of}/digests/latest.html")
+        closing = replace(closing, digest=shown_ready, page="http://127.0.0.1:8642/")
+        place = Text(f"{place_of}/log/{log.name}", style="dim")
         lines = [*map(Text.from_markup, header), *render_closing(closing), *labelled("log", [place])]
         yield Shown(context, tuple(lines))
 

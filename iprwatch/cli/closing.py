@@ -6,13 +6,14 @@ columns in all. A label stands in the gutter; long texts are folded between word
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from rich.text import Text
 
+from iprwatch.cli.closing_news import digest, fired, page
 from iprwatch.cli.screen import ROOM, console, fold, labelled, outcome_line, passage_lines
 from iprwatch.ledger.tables import articles, tags
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from iprwatch.report import Report
     from spiders.plan import Outcome
 
+HITS = 1  # of the search shown
 NEWEST = 2  # items shown with their reason; one where offices failed, whose causes need the room
 TROUBLES = 3  # failed offices named with their cause; the rest are counted
-THEMES = 4  # themes with a bar; the rest in one line
-BAR = 18  # columns of the longest bar
+THEMES = 4  # themes with their months; the rest in one line
 QUESTION = "who is the inventor of what artificial intelligence made"
 GOOD = ("ok", "unchanged")
 UNREACHED = "The crawl ended before"  # so begins the cause where the crawl's time was up
@@ -43,12 +44,22 @@ class Followed:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """A digest that was made, and where its page lies."""
+
+    subject: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """What the screen is drawn from."""
 
     context: Context
     report: Report
     followed: Followed | None = None
+    digest: Ready | None = None
+    page: str = ""  # address of the page that is served next; empty: it is not
 
     @property
     def troubles(self) -> list[Outcome]:
@@ -136,18 +147,30 @@ def themes(closing: Closing) -> list[Text]:
     labels = {t.id: t.label for t in closing.context.tagger.themes.themes.values()}
     width = max(len(labels[theme]) for theme, _ in found[:THEMES])
     lines = [
-        Text.assemble(f"{count:>3}  {theme}  {labels[theme]:<{width}}  ", (bar(count / found[0][1]), "cyan"))
-        for theme, count in found[:THEMES]
+        Text.assemble(f"{count:>3}  {theme}  {labels[theme]:<{width}}  ", (months, "cyan"))
+        for (theme, count), months in zip(
+            found[:THEMES], over_time(closing, [t for t, _ in found[:THEMES]]), strict=True
+        )
     ]
     if rest := found[THEMES:]:
-        lines.append(Text("     and " + ", ".join(f"{count} {theme}" for theme, count in rest), style="dim"))
+        lines.append(
+            Text(
+                "     and " + ", ".join(f"{count} {theme}" for theme, count in rest) + "; stories by month", style="dim"
+            )
+        )
     return labelled("themes", lines)
 
 
-def bar(share: float) -> str:
-    """A bar of a share of 1, in eighths of a column."""
-    eighths = round(share * BAR * 8)
-    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+def over_time(closing: Closing, shown: Sequence[str]) -> list[str]:
+    """The stories of each theme by month, as blocks of one scale."""
+    from iprwatch.trend_forms import summarise
+    from iprwatch.trends import Asked, find_trend
+
+    context = closing.context
+    labels = {t.id: t.label for t in context.tagger.themes.themes.values()}
+    trend = find_trend(context, context.index, Asked(by="month", unit="stories", themes=tuple(shown)), labels)
+    lines = {each.theme: each.sparkline for each in summarise(trend)}
+    return [lines[theme] for theme in shown]
 
 
 def newest(closing: Closing) -> list[Text]:
@@ -179,7 +202,7 @@ def search(closing: Closing) -> list[Text]:
     from search.schema import Query
 
     vector = closing.context.encoder.encode([QUESTION], "query")[0]
-    answer = closing.context.index.find(Query(text=QUESTION, vector=vector, limit=2))
+    answer = closing.context.index.find(Query(text=QUESTION, vector=vector, limit=HITS))
     lines = labelled("search", [Text(QUESTION, style="italic")])
     for hit in answer.hits:
         title = fold(Text(hit.title, style="bold"), ROOM)
@@ -214,10 +237,10 @@ def commands(_closing: Closing) -> list[Text]:
 
 
 GROUPS: tuple[tuple[Block, ...], ...] = (
-    (visited, items, published),
+    (visited, items, published, fired),
     (themes,),
     (newest,),
     (search,),
-    (words_only, stores, commands),
+    (digest, page, words_only, stores, commands),
 )
 """The blocks in their order; a block that has nothing to say gives no line."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +15,7 @@ from iprwatch.cli.completion import complete_source
 from iprwatch.cli.options import json_option, print_json, settings_of
 
 if TYPE_CHECKING:
-    from iprwatch.cli.closing import Closing, Followed
+    from iprwatch.cli.closing import Closing, Followed, Ready
     from iprwatch.context import Context
     from iprwatch.flow import Visit
     from iprwatch.report import Report
@@ -31,10 +33,14 @@ Say = Callable[[str], None]
 @click.argument("sources", nargs=-1, shell_complete=complete_source)
 @click.option("--demo/--live", "demo", default=None, help="Bundled offices with invented items, or the real ones.")
 @click.option("--full", is_flag=True, help="Ignore validators: fetch every list again.")
+@click.option(
+    "--page", is_flag=True, help="On a terminal: serve the page afterwards; opened on a desktop unless OPEN=0."
+)
 @json_option
-def run_command(sources: tuple[str, ...], demo: bool | None, full: bool, as_json: bool) -> None:
+def run_command(sources: tuple[str, ...], demo: bool | None, full: bool, page: bool, as_json: bool) -> None:
     """Collect, understand, index, match and deliver: all enabled sources, or those named."""
     from iprwatch.cli.closing import Closing
+    from iprwatch.cli.web import LOOPBACK, PORT, has_desktop, serve_page
     from iprwatch.context import Context
     from iprwatch.flow import Visit, whole_run
     from iprwatch.logs import configure_logs
@@ -49,7 +55,25 @@ def run_command(sources: tuple[str, ...], demo: bool | None, full: bool, as_json
             visit = Visit(limit=LIVE_LIMIT, full=full, time_limit=LIVE_SECONDS)
             closing = Closing(context, run_live(context, sources, visit, say))
         send_fired(context, say)
-        finish(closing, str(log), as_json)
+        serving = page and not as_json and sys.stdout.isatty()
+        address = f"http://{LOOPBACK}:{PORT}/" if serving else ""
+        finish(replace(closing, digest=make_ready(context), page=address), str(log), as_json)
+    if serving:
+        serve_page(settings, LOOPBACK, PORT, opens=has_desktop() and os.environ.get("OPEN") != "0")
+
+
+def make_ready(context: Context) -> Ready | None:
+    """In demo space: a digest of everything until now, with its page. Elsewhere digests are made at their hour."""
+    from iprwatch.alerts.make import choose_subscriptions, make_digest
+    from iprwatch.alerts.phrases import subject
+    from iprwatch.alerts.publish import find_page, publish_digests
+    from iprwatch.cli.closing import Ready
+
+    if context.settings.current != "demo" or not (chosen := choose_subscriptions(context)):
+        return None
+    digest = make_digest(context, chosen[0], context.clock.now())
+    publish_digests(context, [digest])
+    return Ready(subject(digest), find_page(context, digest.id).as_uri())
 
 
 def send_fired(context: Context, say: Say) -> None:
@@ -150,5 +174,7 @@ def describe(closing: Closing, log: str) -> dict[str, Any]:
         "counts": asdict(report.counts),
         "indexed": report.indexed,
         "seconds": report.seconds,
+        "alerts": report.matched.alerts + (followed.report.matched.alerts if followed else 0),
+        "digest": closing.digest and asdict(closing.digest),
         "published": followed and {"source": followed.source, "title": followed.title, "seconds": followed.seconds},
     }

@@ -16,8 +16,8 @@ from iprwatch.cli.options import json_option, print_json, settings_of, space_opt
 if TYPE_CHECKING:
     from iprwatch.settings import Settings
     from pipelines.embed import Encoder
+    from search.index import Index
     from search.schema import Answer, Filters, Mode
-    from search.sqlite_index import SqliteIndex
 
 MODES: tuple[Mode, ...] = ("hybrid", "keyword", "semantic")
 
@@ -69,18 +69,18 @@ def search_command(words: tuple[str, ...], jsonl: bool, demo: bool | None, as_js
     print_hits(answer, settings.current)
 
 
-def open_search(settings: Settings) -> tuple[SqliteIndex, Encoder]:
+def open_search(settings: Settings) -> tuple[Index, Encoder]:
     """The index, read-only, and the encoder for questions. Raises IndexMissing, ModelError."""
+    from iprwatch.engines import open_index
     from pipelines.embed import load_encoder
-    from search.sqlite_index import SqliteIndex
 
     encoder = load_encoder(
         settings.model, revision=settings.model_revision, cache=settings.cache, threads=settings.threads
     )
-    return SqliteIndex(settings.index_folder, dims=encoder.dims, model=encoder.model_id, read_only=True), encoder
+    return open_index(settings, dims=encoder.dims, model=encoder.model_id, read_only=True), encoder
 
 
-def ask(index: SqliteIndex, encoder: Encoder, text: str, mode: Mode, filters: Filters, limit: int) -> Answer:
+def ask(index: Index, encoder: Encoder, text: str, mode: Mode, filters: Filters, limit: int) -> Answer:
     """Encode the question where its mode needs it, and ask."""
     from search.schema import Query
 
@@ -88,7 +88,7 @@ def ask(index: SqliteIndex, encoder: Encoder, text: str, mode: Mode, filters: Fi
     return index.find(Query(text=text, mode=mode, vector=vector, filters=filters, limit=limit))
 
 
-def answer_lines(index: SqliteIndex, encoder: Encoder, lines: Iterable[str]) -> None:
+def answer_lines(index: Index, encoder: Encoder, lines: Iterable[str]) -> None:
     """One answer per line, as it comes. Raises InputError for a line that is no question."""
     from iprwatch.errors import InputError
 

@@ -109,11 +109,11 @@ def ask_trend(settings: Any, asked: Asked) -> Trend:
     """Open index and ledger, and ask. Raises IndexMissing, NotFound, InputError, StoreError."""
     from iprwatch.cli.filters import check_filters, find_themes
     from iprwatch.context import Context
+    from iprwatch.engines import open_index
     from iprwatch.trends import find_trend
     from search.schema import Filters
-    from search.sqlite_index import SqliteIndex
 
-    index = SqliteIndex(settings.index_folder, read_only=True)
+    index = open_index(settings, read_only=True)
     try:
         check_filters(Filters(asked.themes, asked.sources, asked.economies), index)
         with Context(settings) as context:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +15,7 @@ from iprwatch.cli.options import settings_of, space_option
 if TYPE_CHECKING:
     from iprwatch.settings import Settings
 
+LOOPBACK = "127.0.0.1"
 PORT = 8642  # free of well-known services, and easy to type
 GRACE_SECONDS = 3  # open answers are given so long when the page is ended
 
@@ -21,7 +24,7 @@ GRACE_SECONDS = 3  # open answers are given so long when the page is ended
 @click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
 @click.option(
     "--host",
-    default="127.0.0.1",
+    default=LOOPBACK,
     show_default=True,
     help="Address to listen on; another than loopback needs --behind-proxy.",
 )
@@ -66,6 +69,11 @@ def serve_page(settings: Settings, host: str, port: int, proxy_name: str = "", o
         )  # fmt: skip
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def has_desktop() -> bool:
+    """Whether a browser could be opened here."""
+    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 
 from iprwatch.clock import Clock
 from iprwatch.context import Context
+from iprwatch.engines import open_index
 from iprwatch.errors import StoreError
 from iprwatch.ledger.store import Ledger
 from iprwatch.settings import Settings
@@ -28,8 +29,8 @@ from iprwatch.web.names import OWN_SOURCES
 from pipelines.embed.weights import MODEL_ID
 from pipelines.errors import ModelError
 from pipelines.tag.themes import Themes, load_themes
+from search.index import Index
 from search.schema import Answer, Document, Query, Vector
-from search.sqlite_index import SqliteIndex
 
 if TYPE_CHECKING:
     from pipelines.embed import Encoder
@@ -67,7 +68,7 @@ class Site:
         self._encoder: Encoder | None = None
         self._trouble = "the model is being made ready"
         self._warm = threading.Event()
-        self._handles: queue.LifoQueue[SqliteIndex | None] = queue.LifoQueue()
+        self._handles: queue.LifoQueue[Index | None] = queue.LifoQueue()
         for _ in range(HANDLES):
             self._handles.put(None)
         self._vector = lru_cache(REMEMBERED)(self._encode)
@@ -142,11 +143,11 @@ class Site:
         self.context.close()
 
     @contextlib.contextmanager
-    def index(self) -> Iterator[SqliteIndex]:
+    def index(self) -> Iterator[Index]:
         """A handle on the index, lent to one thread. Raises IndexMissing, IndexMismatch."""
         index = self._handles.get()
         try:
-            index = index or SqliteIndex(self.context.settings.index_folder, read_only=True)
+            index = index or open_index(self.context.settings, read_only=True)
             yield index
         finally:
             self._handles.put(index)
