@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from iprwatch.errors import InputError
 from iprwatch.redact import hide_secrets
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
         Finding("SQLite FTS5", _has_fts5(), True, sqlite3.sqlite_version, "Use a Python whose SQLite has FTS5"),
         _tool("PostgreSQL client", "psql", "Needed only for a ledger on PostgreSQL"),
         _tool("Docker", "docker", "Needed only for a stack of services"),
+        *(_cluster(settings) if settings.index == "elasticsearch" else ()),
     ]
 
 
@@ -78,6 +80,19 @@ def _ledger(settings: Settings) -> str:
     ledger = Ledger(settings.database_url)
     ledger.check()
     return f"schema {ledger.version()}"
+
+
+def _cluster(settings: Settings) -> list[Finding]:
+    from iprwatch.engines import connect_elasticsearch, index_prefix
+    from search.cluster import probe_cluster
+    from search.index import SearchError
+
+    try:
+        with connect_elasticsearch(settings) as client:
+            probes = probe_cluster(client, index_prefix(settings))
+    except (InputError, SearchError) as error:
+        return [Finding("Elasticsearch", False, True, hide_secrets(str(error)), "See docs/production.md")]
+    return [Finding(f"Elasticsearch {p.part}", p.good, p.needed, p.fact, p.remedy) for p in probes]
 
 
 def _has_fts5() -> bool:

@@ -9,6 +9,7 @@ from iprwatch.errors import InputError
 
 if TYPE_CHECKING:
     from iprwatch.settings import Settings
+    from search.client import Elasticsearch
     from search.elastic_index import ElasticIndex
     from search.index import Index
 
@@ -26,14 +27,18 @@ def open_elasticsearch(
     settings: Settings, *, dims: int, model: str, read_only: bool = False, generation: int | None = None
 ) -> ElasticIndex:
     """The index on Elasticsearch; `generation`: a certain one, live or not."""
-    from search.client import connect
     from search.elastic_index import ElasticIndex
 
-    client = connect(
-        settings.elasticsearch_url, api_key=read_secret(settings.elasticsearch_api_key), ca=settings.elasticsearch_ca
-    )
-    prefix = index_prefix(settings)
+    client, prefix = connect_elasticsearch(settings), index_prefix(settings)
     return ElasticIndex(client, prefix=prefix, dims=dims, model=model, read_only=read_only, generation=generation)
+
+
+def connect_elasticsearch(settings: Settings) -> Elasticsearch:
+    """A client for the server of the settings; nothing is sent yet. Raises InputError, ServerRefused."""
+    from search.client import connect
+
+    key = read_secret(settings.elasticsearch_api_key)
+    return connect(settings.elasticsearch_url, api_key=key, ca=settings.elasticsearch_ca)
 
 
 def index_prefix(settings: Settings) -> str:

@@ -43,7 +43,10 @@ class Settings(BaseSettings):
     index: Literal["sqlite", "elasticsearch"] = "sqlite"  # engine of the search index
     elasticsearch_url: str = "http://localhost:9200"  # used where index is elasticsearch
     elasticsearch_api_key: str = ""  # base64 id:key as the server gives it; or `file:/path` of a file that holds it
-    elasticsearch_ca: Path | None = None  # certificate authority of the server, where it is no public one
+    elasticsearch_ca: Path | None = None  # certificate authority of the server and of Kibana, where it is no public one
+    kibana_url: str = "http://localhost:5601"  # as a browser reaches it: links lead there
+    kibana_api_key: str = ""  # as elasticsearch_api_key
+    kibana_space: str = ""  # empty: Kibana's default space
     config: Path | None = None  # folder of watches, subscriptions and channels; unset: the space's folder
 
     @cached_property
@@ -60,9 +63,10 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown: who is calling, and the passwords in addresses."""
-        addresses = (self.database, self.landing, self.elasticsearch_url)
+        addresses = (self.database, self.landing, self.elasticsearch_url, self.kibana_url)
         found = [password for address in addresses for password in PASSWORD.findall(address)]
-        return tuple(filter(None, (self.contact, self.elasticsearch_api_key, *found, *map(unquote, found))))
+        keys = (self.elasticsearch_api_key, self.kibana_api_key)
+        return tuple(filter(None, (self.contact, *keys, *found, *map(unquote, found))))
 
     @property
     def folder(self) -> Path:

@@ -51,7 +51,13 @@ def first_days(published: Positions, by: Period) -> Positions:
     days = published // DAY
     if by == "week":
         return days - (days + THURSDAY) % 7
-    return days.astype("M8[D]").astype("M8[M]").astype("M8[D]").astype(np.int64) if by == "month" else days
+    if by == "month" and len(days):
+        since = int(days.min())
+        every = np.arange(since, int(days.max()) + 1)  # the calendar is asked once a day, not once an article
+        firsts: Positions = every.astype("M8[D]").astype("M8[M]").astype("M8[D]").astype(np.int64)
+        at: Positions = days - since
+        return firsts[at]
+    return days
 
 
 class Columns:

@@ -212,6 +212,14 @@ class ElasticIndex:
         with translated(self.client):
             self.client.indices.refresh(index=self.place(VECTORS))  # a vector is not looked up before
 
+    def find_vectors(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is stored under these names, without the numbers; a name that is not there is left out."""
+        if not ids:
+            return {}
+        with translated(self.client):
+            found = self.client.mget(index=self.place(VECTORS), ids=list(ids))
+        return {d["_id"]: d["_source"] for d in found["docs"] if d.get("found")}
+
     def copy_vectors(self) -> None:
         """Take the named vectors over from the live index, where they are of this index's length."""
         with translated(self.client):

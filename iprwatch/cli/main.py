@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("iprwatch.cli.stores", "What is installed, what is missing, and the remedy."),
     "extract": ("iprwatch.cli.steps", "Title, text, date and language of one page."),
     "import": ("iprwatch.cli.steps", "Bring articles in from JSON Lines."),
+    "kibana": ("iprwatch.cli.kibana", "Search in meaning inside Kibana: install, check, open."),
     "migrate": ("iprwatch.cli.stores", "Bring the ledger's schema up to date."),
     "newsroom": ("iprwatch.cli.newsroom", "The bundled offices: serve them, publish an item, switch a fault."),
     "parse": ("iprwatch.cli.steps", "Entries of a feed, sitemap, listing or API answer."),

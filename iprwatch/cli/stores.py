@@ -89,11 +89,17 @@ def doctor_command(demo: bool | None, as_json: bool) -> int:
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """Good, BAD (a run needs it) or missing (it does not), with the fact and the remedy."""
+    from rich.markup import escape
+
     from iprwatch.cli.screen import print_table
 
     marks = {True: "good", False: "BAD"}
     rows = [
-        (marks[f.good] if f.good or f.needed else "missing", f.part, f.fact if f.good else f"{f.fact}. {f.remedy}")
+        (
+            marks[f.good] if f.good or f.needed else "missing",
+            escape(f.part),
+            escape(f.fact if f.good else f"{f.fact}. {f.remedy}"),
+        )
         for f in findings
     ]
     print_table(("state", "part", "fact"), rows)

@@ -184,6 +184,8 @@ def shared(folder: Path) -> Iterator[str]:
             os.set_blocking(stdin, True)
             node = Node(folder / "node.data").start(stdin)
             os.close(stdin)
+            assert node.program.stdout is not None
+            node.program.stdout.close()
             node.program.returncode = 0  # it may outlive this process, and is not ours to wait for
             address.write_text(node.url)
     try:
