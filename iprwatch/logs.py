@@ -20,7 +20,8 @@ import structlog
 from iprwatch.redact import hide_secrets
 
 KEPT_DAYS = 30  # longer than the longest holiday of whoever looks into a failure
-QUIET = ("trafilatura", "htmldate", "alembic", "fontTools")  # they warn about pages, which is our own counters' matter
+QUIET = ("trafilatura", "htmldate", "alembic", "fontTools", "httpx")
+"""They comment on every page or request, which is our own counters' matter; httpx also with whole addresses, a webhook's token in them."""
 
 Event = MutableMapping[str, Any]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import os
 import random
 import signal
@@ -31,6 +32,7 @@ from iprwatch.context import Context
 from iprwatch.errors import InputError
 from iprwatch.ledger.outbox import claim, find_due_channels, put, retry
 from iprwatch.ledger.tables import outbox
+from iprwatch.logs import silence
 from iprwatch.settings import load_settings
 
 NOW = datetime(2026, 5, 20, 10, tzinfo=UTC)
@@ -190,6 +192,17 @@ def test_a_webhook_gets_signed_json_with_an_idempotency_key(context: Context, tm
     assert row.receipt == "HTTP 202"
 
 
+def test_the_address_of_a_webhook_is_not_logged(context: Context, caplog: pytest.LogCaptureFixture) -> None:
+    silence()
+    caplog.set_level(logging.INFO)
+    with webhook(Hook()) as url:
+        declare(context, hook={"kind": "webhook", "url": f"{url}/token-4711"})
+        owe(context, "hook")
+        assert deliver_due(context) == {"sent": 1}
+    assert "message_sent" in caplog.text
+    assert "token-4711" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [(400, "failed"), (404, "failed"), (410, "failed"), (301, "failed"), (408, "waiting"), (429, "waiting"), (500, "waiting"), (503, "waiting")],
@@ -252,6 +265,7 @@ def test_one_bad_message_does_not_hold_up_the_others(context: Context) -> None:
         declare(context, mail=mail_to(port))
         owe(context, "mail", 3)
         assert deliver_due(context) == {"put back": 1}
+        assert deliver_due(context) == {}, "the channel rests"
         desk.answers.clear()
         later(context, minutes=10)
         assert deliver_due(context) == {"sent": 3}

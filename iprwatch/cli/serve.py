@@ -22,6 +22,9 @@ LOOK_SECONDS = 1.0  # from one look to the next: one query, or one conditional r
 WHOLE_SECONDS = 300.0  # between visits to all of the newsroom: finds what no list shows, such as an edited page
 STOP_SECONDS = 30.0  # an answer that is under way is waited for so long: without it the message would be sent again
 GOOD = ("ok", "unchanged")
+EXAMPLE = "https://office.example/"
+PAGE = b"<html><body><article><h1>Notice</h1><p>5 May 2026</p><p>The office publishes a notice.</p></article></body></html>"
+"""Read once at the start, so that the libraries which read pages are loaded when the first item comes."""
 
 
 @click.command("serve")
@@ -72,9 +75,13 @@ def serve(context: Context, visit: Visit) -> None:
 
 
 def warm(context: Context) -> None:
-    """Load now what the first new item would wait for. Raises ModelError."""
+    """Load now what the first new item would wait for: readers of pages and dates, encoder, tagger, watches. Raises ModelError."""
     from iprwatch.alerts.match import match_queued
+    from pipelines.extract import extract
+    from pipelines.model import Page, Reading
 
+    extract(Page("", EXAMPLE, EXAMPLE, context.clock.now(), 200, "text/html", PAGE), Reading(min_chars=1))
+    context.encoder.encode([EXAMPLE])
     context.tagger.tag("", "", "en", (), None)
     match_queued(context)
     context.watches.standing(frozenset())
