@@ -35,13 +35,6 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
     return time.perf_counter() - start, made
 
 
-def timed_twice(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds by the clock, and of the processor in all threads of this process."""
-    start = time.process_time()
-    seconds, _ = timed(work)
-    return seconds, time.process_time() - start
-
-
 def spread(values: Sequence[float]) -> float:
     """Half the distance between the quartiles; 0 for a single value."""
     if len(values) < 2:
@@ -56,7 +49,8 @@ def median_row(what: str, values: Sequence[float], unit: str, most: float | None
     value, noise = f"{middle:.{digits}f} {unit}", f"± {spread(values):.{digits}f}"
     if most is None:
         return Row(what, value, noise)
-    return Row(what, f"{value}, best {min(values):.{digits}f}", noise, f"≤ {most:g} {unit}", middle <= most)
+    best = f", best {min(values):.{digits}f}" if len(values) > 1 and unit != "×" else ""
+    return Row(what, value + best, noise, f"≤ {most:g} {unit}", middle <= most)
 
 
 def report(head: str, rows: Sequence[Row]) -> int:
