@@ -7,22 +7,24 @@ questions, and only then takes its place in one step; the old one stays until it
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from iprwatch.engines import index_prefix, open_elasticsearch
+from iprwatch.engines import connect_elasticsearch, index_prefix, open_elasticsearch
 from iprwatch.errors import StoreError
 from iprwatch.flow import INDEX_BATCH, Progress, index_queued, silent
 from iprwatch.ledger.documents import enqueue_all, find_documents
 from iprwatch.ledger.tables import articles
-from search.elastic_layout import drop, find_generations, swap
+from search.client import check_server
+from search.elastic_layout import count_live, drop, find_generations, swap
+from search.query import parse_query
 from search.schema import Document, Filters, Query
 
 if TYPE_CHECKING:
     from iprwatch.context import Context
-    from search.elastic_index import ElasticIndex
     from search.index import Index
 
 LEAST_SHARE = 0.9
@@ -31,6 +33,7 @@ LEAST_SHARE = 0.9
 SAMPLES = 20
 """Articles whose titles are asked for before the swap."""
 
+WORD = re.compile(r"\w+")
 ROUNDS = 10
 """How often what was written meanwhile is taken over before the swap; each round is shorter than the last."""
 
@@ -53,9 +56,9 @@ def rebuild_embedded(context: Context, progress: Progress) -> int:
 
 
 def build_generation(context: Context, progress: Progress, *, force: bool, drop_old: bool) -> int:
-    """Fill a new generation on Elasticsearch and put the aliases on it."""
-    live = context.index
-    client, prefix = live.client, index_prefix(context.settings)  # type: ignore[attr-defined]
+    """Fill a new generation on Elasticsearch and put the aliases on it. The live one is counted, not opened: it may be of another layout."""
+    client, prefix = connect_elasticsearch(context.settings), index_prefix(context.settings)
+    check_server(client)
     generations, current = find_generations(client, prefix)
     for abandoned in (g for g in generations if g > current):  # of a reindex that was killed
         drop(client, prefix, abandoned)
@@ -67,7 +70,7 @@ def build_generation(context: Context, progress: Progress, *, force: bool, drop_
         for _ in range(ROUNDS):
             if not take_over(context, fresh, progress):
                 break
-        check(context, live, fresh, force=force)
+        check(context, fresh, count_live(client, prefix), force=force)
     except BaseException:
         drop(client, prefix, number)
         raise
@@ -79,6 +82,7 @@ def build_generation(context: Context, progress: Progress, *, force: bool, drop_
             drop(client, prefix, old)
     held = fresh.count()
     fresh.close()
+    client.close()
     return held
 
 
@@ -97,9 +101,9 @@ def take_over(context: Context, index: Index, progress: Progress = silent) -> in
     return len(missing) + len(surplus)
 
 
-def check(context: Context, live: Index, fresh: ElasticIndex, *, force: bool) -> None:
-    """Raises StoreError where the new index lacks articles or does not find what it holds."""
-    before, after = live.count(), fresh.count()
+def check(context: Context, fresh: Index, before: int, *, force: bool) -> None:
+    """Raises StoreError where the new index lacks articles that the old one has, or does not find what it holds."""
+    after = fresh.count()
     if after < LEAST_SHARE * before and not force:
         raise StoreError(
             f"The new index would hold {after} articles, the old one holds {before}: too many would vanish, nothing was changed",
@@ -107,20 +111,16 @@ def check(context: Context, live: Index, fresh: ElasticIndex, *, force: bool) ->
         )
     with context.ledger.read() as connection:
         titled = connection.execute(
-            sa.select(articles.c.id, articles.c.title)
-            .where(articles.c.title != "")
+            sa.select(articles.c.id, articles.c.title, articles.c.language)
             .order_by(articles.c.content_hash)
             .limit(SAMPLES)
         ).all()
-    for id, title in titled:
-        filters = Filters(ids=(id,))
-        if (
-            fresh.find(Query(title, mode="keyword", filters=filters)).total == 0
-            and live.find(Query(title, mode="keyword", filters=filters)).total
-        ):
+    for id, title, language in titled:
+        words = " ".join(WORD.findall(title))  # no mark of a title may be read as syntax
+        asked = Query(words, mode="keyword", filters=Filters(ids=(id,)))
+        if parse_query(words, [language]).units and fresh.find(asked).total == 0:
             raise StoreError(
-                f"The new index does not find {id} by its title, the old one does; nothing was changed",
-                "Report this as a bug",
+                f"The new index does not find {id} by its title; nothing was changed", "Report this as a bug"
             )
 
 

@@ -19,7 +19,7 @@ from search.index import SearchError, ServerUnavailable
 PRIVILEGES = ("read", "write", "create_index", "manage", "view_index_metadata", "maintenance")
 """Of an index, for the whole work; a reader needs `read` and `view_index_metadata`."""
 
-CLUSTER_PRIVILEGES = ("monitor",)
+CLUSTER_PRIVILEGES = ("monitor", "cluster:admin/analyze")
 
 FULL = 85.0
 """Per cent of a node's disk at which Elasticsearch puts no more shards there (`cluster.routing.allocation.disk.watermark.low`)."""

@@ -63,6 +63,12 @@ def find_generations(client: Elasticsearch, prefix: str) -> tuple[list[int], int
     return sorted(numbers), next((number for number, live in numbers.items() if live), 0)
 
 
+def count_live(client: Elasticsearch, prefix: str) -> int:
+    """How many articles the live generation holds, whatever its layout; 0 where there is none."""
+    with translated(client):
+        return int(client.count(index=alias(prefix, ARTICLES), ignore_unavailable=True)["count"])
+
+
 def swap(client: Elasticsearch, prefix: str, generation: int) -> None:
     """Put all aliases on a generation, in one atomic step."""
     actions = [

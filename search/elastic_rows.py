@@ -129,7 +129,11 @@ def vectors_body(dims: int) -> dict[str, Any]:
 
 def _body(properties: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "settings": {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "1s"},
+        "settings": {
+            "number_of_shards": 1,
+            "auto_expand_replicas": "0-1",
+            "refresh_interval": "1s",
+        },  # a copy where there is a second node
         "mappings": {
             "dynamic": "strict",
             "_meta": {"schema": SCHEMA_VERSION, "analyser": ANALYSER_VERSION, **meta},

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from iprwatch.cli.main import COMMANDS, cli
+from iprwatch.cli.main import COMMANDS, cli, was_interrupted
 from iprwatch.cli.screen import fold, print_table
 from iprwatch.context import Context
 from iprwatch.settings import load_settings
@@ -229,3 +229,10 @@ def test_generated_offices_join_the_demo() -> None:
 def test_the_list_of_commands_says_what_each_does() -> None:
     said = iprwatch("--help").stdout
     assert all(re.search(rf"^  {name} +\w", said, re.MULTILINE) for name in COMMANDS)
+
+
+def test_ctrl_c_within_an_import_is_no_bug_and_a_broken_module_is_one() -> None:
+    broken = ImportError("initialization failed")
+    assert not was_interrupted(broken)
+    broken.__cause__ = KeyboardInterrupt()
+    assert was_interrupted(broken)

@@ -345,6 +345,24 @@ def test_a_ledger_that_lost_its_articles_does_not_empty_the_index(
         assert reindex(context, force=True) == 29
 
 
+def test_an_index_of_another_layout_is_made_anew(
+    own: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, prefix = own
+    monkeypatch.setattr("iprwatch.engines.index_prefix", lambda _: prefix)
+    monkeypatch.setattr("iprwatch.reindex.index_prefix", lambda _: prefix)
+    with opened(tmp_path, url) as context:
+        land_rows(context, rows(12), 500)
+        understand(context)
+        index_queued(context)
+        context.index.client.indices.put_mapping(index=f"{prefix}-passages", meta={"schema": 0})
+    with opened(tmp_path, url) as context:
+        with pytest.raises(IndexMismatch, match="iprwatch reindex"):
+            context.index.count()
+        assert reindex(context) == 12
+        assert context.index.find(Query("word7", mode="keyword")).total == 1
+
+
 def test_invented_and_real_items_have_indices_of_their_own(own: tuple[str, str], tmp_path: Path) -> None:
     from iprwatch.engines import index_prefix
 

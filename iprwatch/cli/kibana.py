@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from iprwatch.cli.options import json_option, settings_of, space_option, tell
+from iprwatch.cli.options import has_desktop, json_option, settings_of, space_option, tell
 
 DAYS = 90  # as search.kibana.pills.DAYS, which is not imported for --help
 
@@ -65,14 +65,5 @@ def open_question(question: tuple[str, ...], item: str, days: int, only_print: b
     with Context(settings_of(given["demo"])) as context:
         link = link_item(context, item, days) if item else link_question(context, " ".join(question), days)
     tell(as_json, {"url": link}, link)
-    if not (only_print or as_json) and on_desktop():
+    if not (only_print or as_json) and has_desktop():
         click.launch(link)
-
-
-def on_desktop() -> bool:
-    """Whether there is a person at a screen who sees a browser open."""
-    import os
-    import sys
-
-    shown = sys.platform in ("darwin", "win32") or any(os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY"))
-    return shown and sys.stdout.isatty()

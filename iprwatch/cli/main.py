@@ -119,11 +119,9 @@ def main() -> None:
 
 def was_interrupted(error: BaseException | None) -> bool:
     """Whether Ctrl-C is behind it: while a compiled module is imported, it comes out as that module's ImportError."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt) or str(error) == "initialization failed":
-            return True
+    while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
-    return False
+    return error is not None
 
 
 def keep_screen_clean() -> None:

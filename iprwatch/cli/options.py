@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
@@ -42,3 +44,9 @@ def plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def has_desktop() -> bool:
+    """Whether there is a person at a screen who sees a browser open."""
+    shown = sys.platform in ("darwin", "win32") or any(os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY"))
+    return shown and sys.stdout.isatty()

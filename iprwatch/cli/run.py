@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iprwatch.cli.completion import complete_source
-from iprwatch.cli.options import json_option, print_json, settings_of
+from iprwatch.cli.options import has_desktop, json_option, print_json, settings_of
 
 if TYPE_CHECKING:
     from iprwatch.cli.closing import Closing, Followed, Ready
@@ -40,7 +40,7 @@ Say = Callable[[str], None]
 def run_command(sources: tuple[str, ...], demo: bool | None, full: bool, page: bool, as_json: bool) -> None:
     """Collect, understand, index, match and deliver: all enabled sources, or those named."""
     from iprwatch.cli.closing import Closing
-    from iprwatch.cli.web import LOOPBACK, PORT, has_desktop, serve_page
+    from iprwatch.cli.web import LOOPBACK, PORT, serve_page
     from iprwatch.context import Context
     from iprwatch.flow import Visit, whole_run
     from iprwatch.logs import configure_logs

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -69,11 +67,6 @@ def serve_page(settings: Settings, host: str, port: int, proxy_name: str = "", o
         )  # fmt: skip
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
-
-
-def has_desktop() -> bool:
-    """Whether a browser could be opened here."""
-    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def bind(host: str, port: int) -> socket.socket:
