@@ -3,7 +3,7 @@ BIN := .venv/bin
 export TORCH_BACKEND ?= auto
 SOAK_ROUNDS ?= 50
 .DEFAULT_GOAL := help
-.PHONY: help install run live test soak pictures lint format pins
+.PHONY: help install run live test soak pictures lint format pins stack
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -23,13 +23,18 @@ live: export IPRWATCH_CONTACT := $(or $(CONTACT),$(IPRWATCH_CONTACT))
 live: install ## the real offices; CONTACT=me@office.example is sent to them
 	@$(BIN)/iprwatch run --live
 
+stack: ## Elasticsearch, Kibana, PostgreSQL, Airflow and the page in containers; needs Docker and 16 GB of memory
+	@$(or $(wildcard $(BIN)/python),python3) -m iprwatch.stack
+
 test: install ## the whole suite; PYTEST_ARGS="-k word" narrows it
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 soak: export IPRWATCH_SOAK_ROUNDS := $(SOAK_ROUNDS)
 soak: install ## long kill rounds (SOAK_ROUNDS=50), then every benchmark
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(PYTEST_ARGS)
-	@set -e; for file in benchmarks/[a-z]*.py; do name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
+	@missed=; for file in benchmarks/[a-z]*.py; do name=$$(basename $$file .py); echo "== $$name"; \
+		$(BIN)/python -m benchmarks.$$name || missed="$$missed $$name"; done; \
+	[ -z "$$missed" ] || { echo "A bar was missed in:$$missed" >&2; exit 1; }
 
 pictures: install ## draw docs/pictures anew from a demo run
 	$(BIN)/python -m iprwatch.pictures

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Brings both schemas up to date, gives Airflow its password, and in demo space a mail channel and a digest that uses it. Repeatable.
+set -eu
+iprwatch migrate
+airflow db migrate
+umask 077
+printf '{"admin": "%s"}\n' "$AIRFLOW_PASSWORD" >"$AIRFLOW_HOME/passwords.json"
+if [ "$IPRWATCH_SPACE" = demo ] && [ ! -e "$IPRWATCH_HOME/demo/channels.yaml" ]; then
+    cp -R "$(dirname "$0")/demo/." "$IPRWATCH_HOME/demo"
+fi
