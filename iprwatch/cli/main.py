@@ -11,7 +11,7 @@ import sys
 import traceback
 import warnings
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -93,8 +93,6 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command; errors of ours are one sentence, everything else is a bug and shows its trace."""
-    from iprwatch.errors import EXIT_INTERRUPTED
-
     keep_screen_clean()
     try:
         result: Any = cli.main(prog_name="iprwatch", standalone_mode=False)
@@ -105,16 +103,25 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo(INTERRUPTED, err=True)
-        sys.exit(EXIT_INTERRUPTED)
+        leave_interrupted()
     except BrokenPipeError:  # whoever reads has had enough, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
     except Exception as error:  # noqa: BLE001  shown by its class: a sentence, or the trace of a bug
         if was_interrupted(error):
-            click.echo(INTERRUPTED, err=True)
-            sys.exit(EXIT_INTERRUPTED)
+            leave_interrupted()
         sys.exit(show_error(error))
+
+
+def leave_interrupted() -> NoReturn:
+    """Say so and end at once. An ordinary exit would end by the signal itself where Ctrl-C met Python code that a compiled module ran."""
+    from iprwatch.errors import EXIT_INTERRUPTED
+
+    click.echo(INTERRUPTED, err=True)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(EXIT_INTERRUPTED)
 
 
 def was_interrupted(error: BaseException | None) -> bool:
