@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from search.columns import Columns, Mask, Positions
 from search.hybrid import WINDOW, K, fuse
 from search.query import ParsedQuery, Unit, required
 from search.schema import Query, Vector
-from search.vectors import PASSAGE_BITS, Vectors
+from search.vectors import NOTHING, PASSAGE_BITS, Ranking, Vectors
 
 DEPTH = 200
 """Articles a purely semantic search ranks: twenty pages; beyond, nearness says nothing."""
@@ -34,23 +34,14 @@ NARROW = 0.2
 NOTHING_TO_LOOK_FOR = "nothing in this text can be searched for by words"
 
 
-class Semantic(NamedTuple):
-    """An article's place by meaning."""
-
-    rank: int
-    row: int
-    cosine: float
-
-
 @dataclass(slots=True)
 class Found:
-    """All matches, best first. `keyword` and `semantic`: why an article stands where it stands."""
+    """All matches, best first. `by_words` and `by_meaning`: why an article stands where it stands."""
 
     positions: Positions
     scores: NDArray[np.float64]
-    keyword_rank: dict[int, int] = field(default_factory=dict)
-    keyword_row: dict[int, int] = field(default_factory=dict)
-    semantic: dict[int, Semantic] = field(default_factory=dict)
+    by_words: Ranking = NOTHING
+    by_meaning: Ranking = NOTHING
     note: str = ""
 
 
@@ -96,10 +87,7 @@ def find_matches(
         if query.mode != "semantic" and parsed.units:
             found = _by_words(connection, columns, parsed, allowed)
         if query.mode != "keyword" and vectors is not None and query.vector is not None:
-            near = _near(vectors, query, query.vector, columns, allowed)
-            found.semantic = {
-                position: Semantic(rank, row, cosine) for rank, (position, row, cosine) in enumerate(near, 1)
-            }
+            found.by_meaning = _near(vectors, query, query.vector, columns, allowed)
             _fuse(found, query.mode == "hybrid")
         elif not parsed.units:
             found.note = NOTHING_TO_LOOK_FOR
@@ -149,18 +137,11 @@ def _by_words(connection: sqlite3.Connection, columns: Columns, parsed: ParsedQu
     ranked = np.lexsort((ids, columns["tie"][positions], -columns["published"][positions], -scores))
     _, first = np.unique(positions[ranked], return_index=True)
     best = ranked[np.sort(first)]
-    head = list(zip(positions[best].tolist(), ids[best].tolist(), strict=True))
-    return Found(
-        positions[best],
-        scores[best],
-        {position: rank for rank, (position, _) in enumerate(head, 1)},
-        dict(head),
-    )
+    ranking = Ranking(positions[best], ids[best], scores[best])
+    return Found(ranking.positions, ranking.scores, ranking)
 
 
-def _near(
-    vectors: Vectors, query: Query, vector: Vector, columns: Columns, allowed: Mask
-) -> list[tuple[int, int, float]]:
+def _near(vectors: Vectors, query: Query, vector: Vector, columns: Columns, allowed: Mask) -> Ranking:
     if query.min_cosine is not None:
         return vectors.within(vector, columns, allowed, query.min_cosine)
     return vectors.nearest(vector, columns, allowed, WINDOW if query.mode == "hybrid" else DEPTH)
@@ -172,15 +153,14 @@ def _arrays(rows: Iterable[tuple[int, float]]) -> tuple[NDArray[np.int64], NDArr
 
 
 def _fuse(found: Found, hybrid: bool) -> None:
-    near = list(found.semantic)
+    near = found.by_meaning
     if not hybrid:
-        found.positions = np.array(near, np.int64)
-        found.scores = np.array([found.semantic[position].cosine for position in near])
+        found.positions, found.scores = near.positions, near.scores
         return
-    fused = fuse([found.positions[:WINDOW].tolist(), near[:WINDOW]])
+    fused = fuse([found.positions[:WINDOW].tolist(), near.positions[:WINDOW].tolist()])
     head = np.array([position for position, _ in fused], np.int64)
     words = np.flatnonzero(~np.isin(found.positions, head))
-    rest = np.array(near[WINDOW:], np.int64)
+    rest = near.positions[WINDOW:]
     meant = rest[~np.isin(rest, np.concatenate([head, found.positions]))]
     # A rank beyond the window scores less than any within: the tail never overtakes, and pages stay put.
     tail = np.concatenate([words, len(found.positions) + np.arange(len(meant))])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from pipelines.analyse import Token, analyse
-from search.query import Spelling, Unit
+from search.query import Spelling, Unit, parse_query
+from search.schema import Hit
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -17,6 +19,19 @@ def highlight(text: str, language: str, units: Sequence[Unit]) -> Spans:
         return ()
     tokens = analyse(text, language)
     return join([span for spelling in spellings for span in _spans_of(spelling, tokens)])
+
+
+def highlight_hits(hits: Iterable[Hit], text: str, languages: Iterable[str]) -> tuple[Hit, ...]:
+    """Hits that were asked for without highlights, with those of the question `text`. `languages`: those of all that matched."""
+    units = parse_query(text, languages).units
+    return tuple(
+        replace(
+            hit,
+            highlights=highlight(hit.snippet, hit.language, units),
+            title_highlights=highlight(hit.title, hit.language, units),
+        )
+        for hit in hits
+    )
 
 
 def join(spans: Sequence[tuple[int, int]]) -> Spans:

@@ -267,10 +267,9 @@ class SqliteIndex:
         no = int(self._memory.columns["no"][position])
         row = read_row(self._connection, "no", no)
         assert row is not None, "the memory is of this transaction"
-        semantic = found.semantic.get(position)
-        rank = found.keyword_rank.get(position)
-        by_meaning = semantic is not None and (rank is None or semantic.rank < rank)
-        shown = semantic.row if semantic and by_meaning else found.keyword_row.get(position, no << PASSAGE_BITS)
+        words, meaning = found.by_words.place(position), found.by_meaning.place(position)
+        better = min((place for place in (words, meaning) if place), key=lambda place: place.rank, default=None)
+        shown = better.row if better else no << PASSAGE_BITS
         n, snippet = self._connection.execute("SELECT n, text FROM passage WHERE id = ?", (shown,)).fetchone() or (
             None,
             "",
@@ -285,8 +284,8 @@ class SqliteIndex:
             passage=n,
             highlights=highlight(snippet, row["language"], units),
             title_highlights=highlight(row["title"], row["language"], units),
-            rank_keyword=rank,
-            rank_semantic=semantic.rank if semantic else None,
-            cosine=semantic.cosine if semantic else None,
+            rank_keyword=words.rank if words else None,
+            rank_semantic=meaning.rank if meaning else None,
+            cosine=meaning.score if meaning else None,
             folded=ranked.folded,
         )

@@ -11,11 +11,13 @@ import contextlib
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.columns import Columns, Mask
+from search.columns import NOWHERE, Columns, Mask, Positions
 from search.schema import Vector
 
 PASSAGE_BITS = 16
@@ -32,6 +34,34 @@ ROUNDING = 6
 
 _MAGIC = b"iprwvec1"
 _HEAD = 64
+
+
+_maps: WeakValueDictionary[tuple[int, int], np.memmap[Any, np.dtype[np.float32]]] = WeakValueDictionary()
+"""Blocks this process has mapped, by device and inode: a file mapped twice is counted twice in its memory."""
+
+
+class Place(NamedTuple):
+    """Where an article stands in a ranking, from 1, by which of its passages, and with what score."""
+
+    rank: int
+    row: int
+    score: float
+
+
+class Ranking(NamedTuple):
+    """Articles best first: their positions in Columns, the row id of each one's best passage, and its score."""
+
+    positions: Positions
+    rows: Positions
+    scores: NDArray[np.float64]
+
+    def place(self, position: int) -> Place | None:
+        """Where an article stands; None where it does not."""
+        at = np.flatnonzero(self.positions == position)
+        return Place(int(at[0]) + 1, int(self.rows[at[0]]), float(self.scores[at[0]])) if len(at) else None
+
+
+NOTHING = Ranking(NOWHERE, NOWHERE, np.empty(0))
 
 
 class Vectors:
@@ -65,8 +95,8 @@ class Vectors:
         if len(self._at) != len(self.ids):  # positions never change; what goes later is no longer allowed
             self._at, self._known = columns.positions(self.ids >> PASSAGE_BITS)
 
-    def nearest(self, question: Vector, columns: Columns, allowed: Mask, articles: int) -> list[tuple[int, int, float]]:
-        """Best passage of each of the nearest articles: (position, passage row id, cosine), best first; ties newer first."""
+    def nearest(self, question: Vector, columns: Columns, allowed: Mask, articles: int) -> Ranking:
+        """The nearest articles by their best passage, with cosines; ties newer first."""
         passing = np.flatnonzero(self._known & allowed[self._at]) if len(columns) else np.empty(0, np.int64)
         scores = np.round(self._scores(question, passing), ROUNDING)
         count = articles * 4
@@ -77,8 +107,8 @@ class Vectors:
                 return self._places(passing[chosen], scores[chosen])
             count *= 4
 
-    def within(self, question: Vector, columns: Columns, allowed: Mask, least: float) -> list[tuple[int, int, float]]:
-        """Best passage of every article at least so near: (position, passage row id, cosine), in the order of `nearest`."""
+    def within(self, question: Vector, columns: Columns, allowed: Mask, least: float) -> Ranking:
+        """Every article at least so near, in the order of `nearest`."""
         passing = np.flatnonzero(self._known & allowed[self._at]) if len(columns) else np.empty(0, np.int64)
         scores = np.round(self._scores(question, passing), ROUNDING)
         near = np.flatnonzero(scores >= least)
@@ -91,8 +121,8 @@ class Vectors:
         ranked = np.lexsort((self.ids[rows], columns["tie"][at], -columns["published"][at], -scores))
         return ranked[np.sort(np.unique(at[ranked], return_index=True)[1])]
 
-    def _places(self, rows: NDArray[np.int64], scores: Vector) -> list[tuple[int, int, float]]:
-        return list(zip(self._at[rows].tolist(), self.ids[rows].tolist(), scores.tolist(), strict=True))
+    def _places(self, rows: NDArray[np.int64], scores: Vector) -> Ranking:
+        return Ranking(self._at[rows], self.ids[rows], scores.astype(np.float64))
 
     def _scores(self, question: Vector, passing: NDArray[np.int64]) -> Vector:
         if len(passing) >= GATHER_SHARE * len(self.ids):
@@ -111,15 +141,14 @@ class Vectors:
         )
 
     def _load(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            with self._path.open("rb") as file:
-                head = file.read(_HEAD)
+        with contextlib.suppress(OSError, ValueError), self._path.open("rb") as file:
+            head = file.read(_HEAD)
             rows = int.from_bytes(head[8 + len(self._index_id) + 4 :][:8], "little")
-            if head != self._head(rows) or self._path.stat().st_size != _HEAD + rows * (8 + 4 * self._dims) or not rows:
+            size = _HEAD + rows * (8 + 4 * self._dims)
+            if head != self._head(rows) or os.fstat(file.fileno()).st_size != size or not rows:
                 return
-            self.ids = np.fromfile(self._path, np.int64, rows, offset=_HEAD)
-            mapped = np.memmap(self._path, np.float32, "r", _HEAD + 8 * rows, (rows, self._dims))
-            self._blocks, self._mapped = [np.asarray(mapped)], rows
+            self.ids = np.fromfile(file, np.int64, rows)
+            self._blocks, self._mapped = [np.asarray(_mapped(file, rows, self._dims))], rows
 
     def _rewrite(self, columns: Columns) -> None:
         kept = columns.positions(self.ids >> PASSAGE_BITS)[1]
@@ -137,3 +166,13 @@ class Vectors:
         finally:
             temporary.unlink(missing_ok=True)
         self._load()
+
+
+def _mapped(file: BinaryIO, rows: int, dims: int) -> Vector:
+    """The vectors of a cache file, mapped once however many handles this process has."""
+    status = os.fstat(file.fileno())
+    name = status.st_dev, status.st_ino
+    found = _maps.get(name)
+    if found is None:
+        found = _maps[name] = np.memmap(file, np.float32, "r", _HEAD + 8 * rows, (rows, dims))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from hashlib import sha256
@@ -134,6 +135,7 @@ def test_by_economy_the_last_to_move_comes_first(client: TestClient) -> None:
     japan, states = page.index(">Japan</a>"), page.index(">United States</a>")
     assert japan < states  # the reprint came after
     assert "Only natural persons" not in page  # the sentence, not the passage
+    assert re.search(r"<blockquote.*<mark>", page)  # and in it the words asked for
 
 
 def test_pages_follow_one_another_and_each_has_an_address(client: TestClient) -> None:

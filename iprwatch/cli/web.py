@@ -51,6 +51,7 @@ def web_command(port: int, host: str, proxy_name: str, opens: bool, demo: bool |
 def serve_page(settings: Settings, host: str, port: int, proxy_name: str = "", opens: bool = False) -> None:
     """Listen until interrupted. Raises InputError where the port is taken."""
     import uvicorn
+    from threadpoolctl import threadpool_limits
 
     from iprwatch.web.app import create_app
     from iprwatch.web.site import Site
@@ -65,7 +66,10 @@ def serve_page(settings: Settings, host: str, port: int, proxy_name: str = "", o
             app, log_level="warning", access_log=False, server_header=False, proxy_headers=bool(proxy_name),
             timeout_graceful_shutdown=GRACE_SECONDS,
         )  # fmt: skip
-        with contextlib.suppress(KeyboardInterrupt):
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            threadpool_limits(1, "blas"),
+        ):  # more only spin, and take from others
             uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from iprwatch.web.asked import Asked, read_asked
-from iprwatch.web.economies import MOST, group_by_economy
+from iprwatch.web.economies import MOST, Group, group_by_economy
 from iprwatch.web.guard import READS
 from iprwatch.web.names import VERDICTS, economy_name, language_name, month_text
 from iprwatch.web.pages import render, site_of
 from iprwatch.web.site import Site
+from search.highlight import highlight_hits
 from search.schema import FACETS, Answer
 
 router = APIRouter()
@@ -46,19 +47,26 @@ def show_search(request: Request) -> Response:
     """One question, one page of its answer."""
     site, asked = site_of(request), read_asked(request.query_params.multi_items())
     grouped = asked.view == "economies"
-    answer = site.ask(asked.query(limit=MOST) if grouped else asked.query())
+    query = asked.query(limit=MOST) if grouped else asked.query()
     if request.query_params.get("format") == "json":
-        return JSONResponse(_plain(asked, answer))
+        return JSONResponse(_plain(asked, site.ask(query)))
+    answer = site.ask(replace(query, highlight=not grouped))
     return render(
         request,
         "search.html",
         asked=asked,
         answer=answer,
         asked_text=asked.text,
-        groups=group_by_economy(answer.hits, answer.facets.get("economy", {})) if grouped else [],
+        groups=_groups(asked, answer) if grouped else [],
         facets=[(title, _facet(site, asked, answer, name)) for name, title in FACET_TITLES.items()],
         chosen=_chosen(site, asked),
     )
+
+
+def _groups(asked: Asked, answer: Answer) -> list[Group]:
+    """By economy; only what is shown is highlighted, a fifth of what was found."""
+    groups = group_by_economy(answer.hits, answer.facets["economy"])
+    return [replace(g, hits=highlight_hits(g.hits, asked.text, answer.facets["language"])) for g in groups]
 
 
 def _facet(site: Site, asked: Asked, answer: Answer, name: str) -> Facet:
