@@ -26,6 +26,11 @@ const options = {ast: true, actions: false, renderer: "svg", defaultStyle: false
 async function draw(figure) {
   const name = (dark.matches && figure.dataset.chartDark) || figure.dataset.chart;
   const spec = JSON.parse(document.getElementById(name).textContent);
+  const room = figure.clientWidth - 2 * spec.padding;
+  for (const plot of [spec, ...spec.vconcat]) {  // on a narrow screen the plots are narrower and their names cut
+    if (plot.width > room) plot.width = room;
+    Object.assign(plot.title, {limit: room, subtitleLimit: room});
+  }
   await vegaEmbed(figure.querySelector(".chart"), {...spec, background: "transparent"}, options);
   for (const picture of figure.querySelectorAll(".fallback")) picture.hidden = true;
 }

@@ -180,8 +180,8 @@ def test_the_digest_is_framed_at_its_height_and_may_run_nothing(open_page: Calla
     page.locator("main a.open").first.click()
     frame = page.frame_locator("iframe.frame")
     assert "<script>" in frame.locator("body").inner_text()  # as text
-    inner = page.frames[1].evaluate("document.documentElement.scrollHeight")
-    assert abs(page.locator("iframe.frame").bounding_box()["height"] - inner) < 10
+    fits = "f => Math.abs(f.offsetHeight - f.contentDocument.documentElement.scrollHeight) < 10"
+    page.wait_for_function(fits, arg=page.locator("iframe.frame").element_handle())
 
 
 def test_without_script_all_is_there(open_page: Callable[..., Any]) -> None:

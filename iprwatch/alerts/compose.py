@@ -17,6 +17,7 @@ from iprwatch.alerts.clean import clean, clean_url
 from iprwatch.alerts.digest import Brief, Coverage, Digest, Down, Raised, Section, Told, Usual, Why
 from iprwatch.alerts.subscriptions import Subscription
 from iprwatch.ledger.digests import Rows, Visits
+from iprwatch.ledger.sources import Read
 from search.trends import Compared
 
 TITLE_MOST = 200  # characters; longer headlines are not read
@@ -199,7 +200,7 @@ def build_usual(frame: Frame, usual: Mapping[str, Compared]) -> tuple[Usual, ...
     )
 
 
-def is_fresh(article: Any, reads: tuple[datetime, datetime | None] | None, first: datetime, lead: timedelta) -> bool:
+def is_fresh(article: Any, reads: Read | None, first: datetime, lead: timedelta) -> bool:
     """Whether an article is news and not back-fill.
 
     It was seen and published no earlier than `lead` before the subscription's first cut and before its source joined: what an

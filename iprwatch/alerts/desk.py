@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from iprwatch.alerts.compose import Office
 from iprwatch.alerts.subscriptions import Subscription
-from iprwatch.ledger.digests import FirstReads, Visits, find_first_reads, find_visits
+from iprwatch.ledger.digests import Visits, find_visits
+from iprwatch.ledger.sources import Read, find_reads
 from iprwatch.outages import unseen_shares
 from iprwatch.trends import Asked, find_watching
 from search.schema import Filters
@@ -39,10 +40,10 @@ class Desk:
         }
 
     @cached_property
-    def reads(self) -> FirstReads:
+    def reads(self) -> dict[str, Read]:
         """Of each source: when it joined, and when it was first read."""
         with self._context.ledger.read() as connection:
-            return find_first_reads(connection)
+            return find_reads(connection)
 
     def visits(self, since: datetime, cut: datetime) -> Visits:
         """How the sources that are watched were read in a window."""

@@ -33,7 +33,6 @@ from iprwatch.alerts.subscriptions import (
 )
 from iprwatch.errors import InputError, NotFound
 from iprwatch.ledger.digests import (
-    FirstReads,
     Past,
     Visits,
     claim_digest,
@@ -51,6 +50,7 @@ from iprwatch.ledger.digests import (
     take_stories,
 )
 from iprwatch.ledger.outbox import INBOX, put
+from iprwatch.ledger.sources import Read
 from iprwatch.logs import open_log
 from search.schema import Filters
 
@@ -196,7 +196,7 @@ class Known:
     filters: Filters
     first: datetime  # the subscription's first cut
     lead: timedelta  # how far before it news may lie
-    reads: FirstReads
+    reads: Mapping[str, Read]
     visits: Visits
 
 

@@ -19,8 +19,7 @@ from iprwatch.alerts.watches import Watch
 from iprwatch.ledger.articles import WATCHES, find_rows
 from iprwatch.ledger.documents import acknowledge, find_documents, find_queued
 from iprwatch.ledger.outbox import INBOX, Told, find_told, put
-from iprwatch.ledger.sources import GOOD
-from iprwatch.ledger.tables import outcomes, sources
+from iprwatch.ledger.sources import Read, find_reads
 from iprwatch.logs import open_log
 from pipelines.tag import load_themes
 from search.schema import Document, Query
@@ -33,14 +32,6 @@ log = open_log(__name__)
 
 BATCH = 200  # articles a time, so that memory stays flat and a kill costs seconds
 GRACE = timedelta(days=1)  # before a watch's first day: a date without time stands at noon somewhere else in the world
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Since when a source is read."""
-
-    joined: datetime
-    first: datetime | None  # end of the first visit that succeeded; None: none did yet
 
 
 @dataclass(slots=True)
@@ -60,7 +51,7 @@ def match_queued(context: Context) -> Matched:
         with context.ledger.read() as connection:
             ids = find_queued(connection, BATCH, WATCHES)
             rows = find_rows(connection, ids)
-            reads = find_reads(connection, {r.source for r in rows})
+            reads = find_reads(connection)
         if not ids:
             return done
         awake = {r.id: hear for r in rows if (hear := _hearing(r, watches.enabled, reads.get(r.source)))}
@@ -92,15 +83,6 @@ def is_news(row: sa.Row[Any], watch: Watch, read: Read | None) -> bool:
         return read.first is not None and row.first_seen > read.first
     since: datetime = read.joined if read else row.first_seen
     return bool(row.published.date() >= since.date())
-
-
-def find_reads(connection: sa.Connection, ids: set[str]) -> dict[str, Read]:
-    """Since when each of these sources is read; none for what is no source."""
-    first = sa.func.min(outcomes.c.at, type_=outcomes.c.at.type).label("first")
-    good = sa.and_(outcomes.c.source == sources.c.id, outcomes.c.status.in_(GOOD))
-    statement = sa.select(sources.c.id, sources.c.joined, first).join_from(sources, outcomes, good, isouter=True)
-    rows = connection.execute(statement.where(sources.c.id.in_(ids)).group_by(sources.c.id, sources.c.joined))
-    return {r.id: Read(r.joined, r.first) for r in rows}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

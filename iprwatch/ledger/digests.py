@@ -33,9 +33,6 @@ from search.schema import Filters
 Rows = Mapping[str, Sequence[sa.Row[Any]]]
 """Rows by the id of what they belong to."""
 
-FirstReads = Mapping[str, tuple[datetime, datetime | None]]
-"""Source → when it joined, and when it was first read."""
-
 MEMBER = [articles.c[n] for n in ("id", "source", "url", "title", "language", "published", "published_precision",
                                   "published_origin", "first_seen", "story", "relation")]  # fmt: skip
 
@@ -196,14 +193,6 @@ def find_reasons(connection: sa.Connection, ids: Sequence[str]) -> Rows:
         for row in rows:
             found[row.article].append(row)
     return found
-
-
-def find_first_reads(connection: sa.Connection) -> FirstReads:
-    """Of each source: when it joined, and when it was first read."""
-    good = sa.select(outcomes.c.at).where(outcomes.c.source == sources.c.id, outcomes.c.status.in_(GOOD))
-    first = good.order_by(outcomes.c.at).limit(1).scalar_subquery().label("first")
-    rows = connection.execute(sa.select(sources.c.id, sources.c.joined, first))
-    return {r.id: (r.joined, r.first) for r in rows}
 
 
 def find_alerts(connection: sa.Connection, since: datetime, cut: datetime, watches: Sequence[str]) -> list[sa.Row[Any]]:

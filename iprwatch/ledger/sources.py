@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -68,6 +68,20 @@ def find_states(connection: sa.Connection) -> dict[str, State]:
         ).join_from(sources, last, last.c.source == sources.c.id, isouter=True)
     )  # fmt: skip
     return {r.id: State(r.id, r.due, r.failures, r.joined, r.status or "", r.cause or "", r.at, r.counts) for r in rows}
+
+
+class Read(NamedTuple):
+    """Since when a source is read: when it joined, and the end of its first visit that succeeded; None: none did yet."""
+
+    joined: datetime
+    first: datetime | None
+
+
+def find_reads(connection: sa.Connection) -> dict[str, Read]:
+    """Since when each source is read."""
+    good = sa.select(outcomes.c.at).where(outcomes.c.source == sources.c.id, outcomes.c.status.in_(GOOD))
+    first = good.order_by(outcomes.c.at).limit(1).scalar_subquery().label("first")
+    return {r.id: Read(r.joined, r.first) for r in connection.execute(sa.select(sources.c.id, sources.c.joined, first))}
 
 
 def find_seen(connection: sa.Connection, source: str) -> Seen:
