@@ -34,6 +34,11 @@ def owed(home: Path) -> int:
         return int(ledger.execute("select count(*) from queue").fetchone()[0])
 
 
+def logged(home: Path) -> str:
+    """The day's log."""
+    return "".join(path.read_text("utf-8") for path in (home / "demo" / "log").iterdir())
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
@@ -126,6 +131,7 @@ def test_reindex_encodes_nothing_and_answers_alike(home: Path) -> None:
     question = ("search", "--json", "customs seizures of fake goods")
     before = [hit["id"] for hit in json.loads(iprwatch(home, *question).stdout)]
     assert "articles indexed" in iprwatch(home, "reindex").stdout
+    assert "index_remade" in logged(home)
     assert [hit["id"] for hit in json.loads(iprwatch(home, *question).stdout)] == before
 
 
@@ -157,6 +163,7 @@ def test_a_backup_restores_the_record_and_its_index(home: Path, tmp_path: Path) 
     copy, other = tmp_path / "ledger.copy", tmp_path / "other"
     assert iprwatch(home, "backup", str(copy)).returncode == 0
     assert "articles indexed" in iprwatch(other, "restore", "--demo", str(copy)).stdout
+    assert "ledger_restored" in logged(other)
     assert ids(other) == ids(home)
     assert json.loads(iprwatch(other, "search", "--json", "patent").stdout)
     copy.write_bytes(b"not a database at all")

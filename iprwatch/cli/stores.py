@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 def migrate_command(demo: bool | None, as_json: bool) -> None:
     """Bring the ledger's schema up to date."""
     from iprwatch.ledger.store import Ledger
+    from iprwatch.logs import configure_logs, open_log
 
-    ledger = Ledger(settings_of(demo).prepared().database_url)
+    settings = settings_of(demo).prepared()
+    configure_logs(settings.log_folder)
+    ledger = Ledger(settings.database_url)
     schema = ledger.migrate()
     ledger.close()
+    open_log(__name__).info("ledger_migrated", schema=schema)
     tell(as_json, {"schema": schema}, f"The ledger is at schema {schema}")
 
 
@@ -39,14 +43,17 @@ def reindex_command(force: bool, drop_old: bool, demo: bool | None, as_json: boo
     from iprwatch.cli.progress import progress_display
     from iprwatch.context import Context
     from iprwatch.flow import whole_run
+    from iprwatch.logs import configure_logs, open_log
     from iprwatch.reindex import reindex
 
     settings = settings_of(demo)
     with Context(settings) as context, progress_display() as progress:
+        configure_logs(settings.log_folder)
         # The embedded file is made anew in place; Elasticsearch fills a generation beside the live one, and runs go on.
         alone = whole_run(context) if settings.index == "sqlite" else contextlib.nullcontext()
         with alone:
             indexed = reindex(context, progress, force=force, drop_old=drop_old)
+        open_log(__name__).info("index_remade", articles=indexed)
     tell(as_json, {"indexed": indexed}, f"{indexed} articles indexed")
 
 
@@ -133,10 +140,13 @@ def restore_command(copy: Path, demo: bool | None, as_json: bool) -> None:
     from iprwatch.context import Context
     from iprwatch.flow import whole_run
     from iprwatch.ledger.backup import restore
+    from iprwatch.logs import configure_logs, open_log
     from iprwatch.reindex import reindex
 
     settings = settings_of(demo)
     with Context(settings) as context, whole_run(context), progress_display() as progress:
+        configure_logs(settings.log_folder)
         restore(copy, settings.database_url, settings.current, lambda done, total: progress("restore", done, total))
         indexed = reindex(context, progress)
+        open_log(__name__).info("ledger_restored", copy=str(copy), articles=indexed)
     tell(as_json, {"indexed": indexed}, f"Restored; {indexed} articles indexed")
