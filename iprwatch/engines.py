@@ -30,7 +30,10 @@ def open_elasticsearch(
     from search.elastic_index import ElasticIndex
 
     client, prefix = connect_elasticsearch(settings), index_prefix(settings)
-    return ElasticIndex(client, prefix=prefix, dims=dims, model=model, read_only=read_only, generation=generation)
+    graph = settings.elasticsearch_graph
+    return ElasticIndex(
+        client, prefix=prefix, dims=dims, model=model, read_only=read_only, generation=generation, graph=graph
+    )
 
 
 def connect_elasticsearch(settings: Settings) -> Elasticsearch:

@@ -31,7 +31,6 @@ from search.kibana.pills import (
 if TYPE_CHECKING:
     from iprwatch.context import Context
     from iprwatch.settings import Settings
-    from pipelines.embed import Encoder
     from search.elastic_index import ElasticIndex
     from search.kibana.api import Kibana
     from search.schema import Vector
@@ -51,6 +50,15 @@ class Installed:
     vectors: int
     objects: int
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with its vector, and the model that made it."""
+
+    text: str
+    vector: Vector
+    model: str
 
 
 def install(context: Context) -> Installed:
@@ -88,28 +96,26 @@ def link_question(context: Context, text: str, days: int = DAYS) -> str:
     if not text:
         raise InputError("There is no question", 'Ask one: iprwatch kibana open "genetic resources disclosure"')
     vector = context.encoder.encode([text], "query")[0]
-    return store_question(elastic(context), context.settings, context.encoder, text, vector, days=days)
+    return store_question(elastic(context), context.settings, Asked(text, vector, context.encoder.model_id), days)
 
 
-def store_question(
-    index: ElasticIndex, settings: Settings, encoder: Encoder, text: str, vector: Vector, *, days: int = DAYS
-) -> str:
+def store_question(index: ElasticIndex, settings: Settings, asked: Asked, days: int = DAYS) -> str:
     """As `link_question`, for who holds index and vector already, as the page does."""
-    id = question_id(encoder.model_id, text)
-    index.store_vectors({id: _row("query", text, text, encoder.model_id, vector, _least(settings))})
+    text, id = asked.text, question_id(asked.model, asked.text)
+    index.store_vectors({id: _row("query", text, text, asked.model, asked.vector, _least(settings))})
     names = Names(index_prefix(settings))
     pill = build_pill(names, f"Near in meaning: {text[:80]}", named_vector(names, id, _least(settings)))
     return discover_link(settings.kibana_url, settings.kibana_space, discover_path(names, pill, days))
 
 
-def link_item(context: Context, article: str, days: int = DAYS) -> str:
+def link_item(index: ElasticIndex, settings: Settings, article: str, days: int = DAYS) -> str:
     """The address that opens Discover with what is like an indexed article. Raises NotFound where it is not there or has no vector."""
-    document = elastic(context).get(article)
+    document = index.get(article)
     if document is None:
         raise NotFound(f"No indexed article has the id {article}", "See: iprwatch search --json")
     if not document.passages or document.passages[0].vector is None:
         raise NotFound(f"{article} has no vector", "Search by its words: iprwatch search")
-    names, settings = Names(index_prefix(context.settings)), context.settings
+    names = Names(index_prefix(settings))
     pill = build_pill(names, f"More like: {document.title[:80]}", like_article(names, article, _least(settings)))
     return discover_link(settings.kibana_url, settings.kibana_space, discover_path(names, pill, days))
 

@@ -40,13 +40,17 @@ class Settings(BaseSettings):
     contact: str = ""  # sent in the User-Agent header to the offices
     threads: int | None = None  # encoder threads; unset: all cores
     newsroom_port: int = 0  # 0: any free port
+    newsroom_every: float = 1.0  # seconds between looks at its lists under Airflow; 0: as rarely as at real offices
     index: Literal["sqlite", "elasticsearch"] = "sqlite"  # engine of the search index
     elasticsearch_url: str = "http://localhost:9200"  # used where index is elasticsearch
     elasticsearch_api_key: str = ""  # base64 id:key as the server gives it; or `file:/path` of a file that holds it
     elasticsearch_ca: Path | None = None  # certificate authority of the server and of Kibana, where it is no public one
+    elasticsearch_graph: Literal["int8_hnsw", "bbq_hnsw"] = "int8_hnsw"  # how new indices keep vectors for searching
     kibana_url: str = "http://localhost:5601"  # as a browser reaches it: links lead there
     kibana_api_key: str = ""  # as elasticsearch_api_key
     kibana_space: str = ""  # empty: Kibana's default space
+    page_url: str = "http://localhost:8642"  # of `iprwatch web` as a browser reaches it: links lead there
+    operators: tuple[str, ...] = ()  # channels that hear what is wrong with the watch itself, as JSON list
     config: Path | None = None  # folder of watches, subscriptions and channels; unset: the space's folder
 
     @cached_property

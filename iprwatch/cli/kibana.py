@@ -57,13 +57,16 @@ def check_objects(demo: bool | None, as_json: bool) -> int:
 def open_question(question: tuple[str, ...], item: str, days: int, only_print: bool, **given: bool | None) -> None:
     """Ask in meaning inside Kibana: iprwatch kibana open "genetic resources disclosure"."""
     from iprwatch.context import Context
-    from iprwatch.kibana import link_item, link_question
+    from iprwatch.kibana import elastic, link_item, link_question
 
     if bool(question) == bool(item):
         raise click.UsageError("Give either a question or --item ID")
     as_json = bool(given["as_json"])
     with Context(settings_of(given["demo"])) as context:
-        link = link_item(context, item, days) if item else link_question(context, " ".join(question), days)
+        if item:
+            link = link_item(elastic(context), context.settings, item, days)
+        else:
+            link = link_question(context, " ".join(question), days)
     tell(as_json, {"url": link}, link)
     if not (only_print or as_json) and has_desktop():
         click.launch(link)

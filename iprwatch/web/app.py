@@ -1,6 +1,6 @@
 """The application: routes, guard, and errors in one sentence with their remedy. Holds no page.
 
-In: a Site. Out: an ASGI application that answers GET and HEAD only and changes nothing.
+In: a Site. Out: an ASGI application that answers GET and HEAD only and changes nothing but the named vectors that Kibana looks up.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from iprwatch.errors import InputError, IprwatchError, NotFound
 from iprwatch.web.guard import HEADERS, Guard
 from iprwatch.web.pages import FOLDER, render
 from iprwatch.web.site import Site
-from iprwatch.web.views import alerts, digests, items, search, sources, themes, today
+from iprwatch.web.views import alerts, digests, items, kibana, search, sources, themes, today
 from search.index import BadQuery, SearchError
 
 THREADS = 6  # pages at work at once; index handles are two, and more threads would only take turns
@@ -38,7 +38,7 @@ def create_app(site: Site, names: Collection[str] = ()) -> FastAPI:
     app = FastAPI(title="iprwatch", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.site = site
     app.add_middleware(Guard, names=names)
-    for view in (today, search, items, themes, sources, alerts, digests):
+    for view in (today, search, items, themes, sources, alerts, digests, kibana):
         app.include_router(view.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     app.add_exception_handler(HTTPException, _no_such_page)

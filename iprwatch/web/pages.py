@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from iprwatch import __version__
+from iprwatch.settings import Settings
 from iprwatch.web import marks, names
 from iprwatch.web.economies import telling_sentence, told
 from iprwatch.web.site import Site
@@ -32,6 +33,11 @@ def site_of(request: Request) -> Site:
     return cast(Site, request.app.state.site)
 
 
+def offers_kibana(settings: Settings) -> bool:
+    """Whether pages lead to Kibana."""
+    return settings.index == "elasticsearch" and bool(settings.kibana_url)
+
+
 def render(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
     """One page. `values` are the template's; site, navigation and labels are there for all."""
     site = site_of(request)
@@ -42,6 +48,7 @@ def render(request: Request, template: str, *, status: int = 200, **values: obje
         "theme_label": site.theme_label,
         "source_title": site.source_title,
         "asked_text": "",
+        "kibana": offers_kibana(site.context.settings),
     }
     return HTMLResponse(environment().get_template(template).render({**common, **values}), status)
 

