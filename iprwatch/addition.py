@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
+from iprwatch.contact import user_agent
 from iprwatch.errors import Busy, FetchError, InputError
-from iprwatch.flow import Progress, index_queued, silent, understand, user_agent, whole_run
+from iprwatch.flow import Progress, index_queued, silent, understand, whole_run
 from iprwatch.landing import run_name
 from iprwatch.ledger.articles import find_by_url
 from iprwatch.ledger.tables import articles, dead_letters, tags
@@ -138,7 +139,7 @@ def fetch(context: Context, source: Source, visit: Visit) -> Outcome:
         jobs=(Job(source, delay=DELAY * visit.delay_scale),),
         folder=context.landing.spool,
         host_map=visit.host_map,
-        user_agent=user_agent(context),
+        user_agent=user_agent(context.settings),
         time_limit=min(visit.time_limit, LONGEST),
         robots_scale=visit.delay_scale,
     )

@@ -1,4 +1,4 @@
-"""Who is calling the real offices: asked once on a terminal, remembered in the home folder."""
+"""Who is calling the offices: asked once on a terminal, remembered in the home folder, told in every request."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from iprwatch.redact import keep_secret
 
 if TYPE_CHECKING:
     from iprwatch.context import Context
+    from iprwatch.settings import Settings
 
 MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 REMEDY = "Give one: CONTACT=me@office.example make live, or set IPRWATCH_CONTACT"
@@ -30,3 +31,11 @@ def settle_contact(context: Context) -> str:
     path.write_text(contact, "utf-8")
     context.settings = context.settings.model_copy(update={"contact": contact})
     return contact
+
+
+def user_agent(settings: Settings) -> str:
+    """The User-Agent header: the program, with the contact where one is set."""
+    from iprwatch import __version__
+
+    contact = f" (+{settings.contact})" if settings.contact else ""
+    return f"iprwatch/{__version__}{contact}"

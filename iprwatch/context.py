@@ -79,9 +79,10 @@ class Context:
     @cached_property
     def tagger(self) -> Tagger:
         """The tagger over the shipped themes."""
+        from iprwatch.remember import Remembering
         from pipelines.tag import Tagger, load_themes
 
-        return Tagger(load_themes(), self.encoder)
+        return Tagger(load_themes(), Remembering(self.encoder, self.settings.cache / "themes"))
 
     @cached_property
     def index(self) -> Index:

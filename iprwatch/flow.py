@@ -24,13 +24,16 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from iprwatch.alerts.match import match_queued
+from iprwatch.contact import user_agent
 from iprwatch.errors import Busy, NotFound
 from iprwatch.landing import run_name
 from iprwatch.ledger.documents import acknowledge, bury_document, count_queued, find_documents, find_queued
+from iprwatch.ledger.looks import answer_bells, count_rings, find_rung
 from iprwatch.ledger.runs import begin_run, end_run
 from iprwatch.ledger.sources import (
     drop_leases,
     enrol,
+    find_leased,
     find_rechecks,
     find_seen,
     find_states,
@@ -43,6 +46,7 @@ from iprwatch.ledger.upsert import upsert
 from iprwatch.logs import bound, open_log
 from iprwatch.report import Report
 from iprwatch.understand import Counts, understand_pages
+from pipelines.address import host_group
 from spiders.plan import Job, Outcome, Plan
 from spiders.run import run_crawl
 from spiders.source import Source
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
 log = open_log(__name__)
 
 LEASE = timedelta(minutes=45)  # longer than the longest crawl, so that a lease outlives its holder only after a kill
+SWEEP = timedelta(days=1)  # between visits to a source whose bell never rings
 INDEX_BATCH = 200  # documents a time, so that progress shows and memory stays flat
 
 Progress = Callable[[str, int, int], None]
@@ -135,14 +140,25 @@ def choose_sources(context: Context, wanted: Sequence[str] = ()) -> list[str]:
     return list(wanted) or [s.id for s in context.sources.values() if s.enabled]
 
 
-def find_due(context: Context, ids: Sequence[str]) -> list[str]:
-    """Those of the sources that are due now."""
+def find_owed(context: Context, ids: Sequence[str]) -> list[str]:
+    """Those of the sources whose bell has rung and at whose host nobody is."""
+    with context.ledger.read() as connection:
+        owed = find_rung(connection)
+    if not owed:
+        return []
+    with context.ledger.write() as connection:
+        free_dead_leases(connection, HOST, is_alive)
+        return [i for i in leave_busy_hosts(connection, context, ids) if i in owed]
+
+
+def find_stale(context: Context, ids: Sequence[str]) -> list[str]:
+    """Those of the sources that are due and had no visit for a day: what no list shows, such as an edited page, is found by them."""
     now = context.clock.now()
     with context.ledger.write() as connection:
         enrol(connection, ids, now)
     with context.ledger.read() as connection:
         states = find_states(connection)
-    return [i for i in ids if states[i].due <= now]
+    return [i for i in ids if states[i].due <= now and now - (states[i].at or states[i].joined) >= SWEEP]
 
 
 def collect(
@@ -154,11 +170,12 @@ def collect(
     with context.ledger.write() as connection:
         enrol(connection, ids, now)
         free_dead_leases(connection, HOST, is_alive)
-        ours = take_leases(connection, ids, holder, now, LEASE)
+        ours = take_leases(connection, leave_busy_hosts(connection, context, ids), holder, now, LEASE)
         jobs = tuple(_job(connection, context.sources[i], visit, context) for i in ours)
+        rings = count_rings(connection, ours)
     plan = Plan(
         run_id=run, jobs=jobs, folder=context.landing.spool, host_map=visit.host_map,
-        user_agent=user_agent(context), time_limit=visit.time_limit, robots_scale=visit.delay_scale,
+        user_agent=user_agent(context.settings), time_limit=visit.time_limit, robots_scale=visit.delay_scale,
     )  # fmt: skip
     done: list[str] = []
 
@@ -173,11 +190,19 @@ def collect(
         with context.ledger.write() as connection:
             for outcome in found.values():
                 record_outcome(connection, run, outcome, context.sources[outcome.source], context.clock.now())
+            answer_bells(connection, found.values(), rings)
         log_outcomes(found.values())
     finally:
         with context.ledger.write() as connection:
             drop_leases(connection, holder)
     return found
+
+
+def leave_busy_hosts(connection: sa.Connection, context: Context, ids: Sequence[str]) -> list[str]:
+    """Those of the sources at whose host nobody is: two crawls at once would not keep the delay that one keeps."""
+    leased = find_leased(connection, context.clock.now())
+    busy = {host_group(context.sources[i].url) for i in leased if i in context.sources}
+    return [i for i in ids if host_group(context.sources[i].url) not in busy]
 
 
 def log_outcomes(outcomes: Iterable[Outcome]) -> None:
@@ -198,14 +223,6 @@ def _job(connection: sa.Connection, source: Source, visit: Visit, context: Conte
         delay=source.delay.total_seconds() * visit.delay_scale,
         full=visit.full,
     )
-
-
-def user_agent(context: Context) -> str:
-    """Who is calling, with the contact where one is set."""
-    from iprwatch import __version__
-
-    contact = f" (+{context.settings.contact})" if context.settings.contact else ""
-    return f"iprwatch/{__version__}{contact}"
 
 
 def understand(context: Context, progress: Progress = silent) -> Counts:

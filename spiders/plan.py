@@ -27,7 +27,7 @@ class Seen:
 
     etag: str = ""
     last_modified: str = ""
-    body_hash: str = ""  # sha256 of the list's bytes
+    body_hash: str = ""  # of the list, without what changes by itself
     entries: Mapping[str, str] = field(default_factory=dict)  # item key, else address → entry_hash
     walked: int = 0  # highest number of an ID walk that answered
 

@@ -11,10 +11,10 @@ from asyncio import CancelledError, sleep
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
 
 from pipelines.model import Entry
 from spiders.answer import Answer, Fetch, FetchError, judge_answer, read_retry_after
+from spiders.digest import list_digest
 from spiders.entries import Listing, ParseError, entry_hash, fetch_address
 from spiders.parse import parse_list
 from spiders.plan import Job, Outcome, Recheck, Status
@@ -71,7 +71,7 @@ class Visit:
         known = ("", "") if self.job.full else (seen.etag, seen.last_modified)
         answer = await self._ask(source.url, *known)
         tally.http_status = answer.status
-        digest = sha256(answer.body).hexdigest()
+        digest = list_digest(answer.body)
         unchanged = answer.status == 304 or (digest == seen.body_hash and not self.job.full)
         tally.etag = answer.header("etag") or (seen.etag if unchanged else "")
         tally.last_modified = answer.header("last-modified") or (seen.last_modified if unchanged else "")

@@ -57,11 +57,7 @@ class Courier:
     def ring(self) -> None:
         """Begin on every channel with something due that is not at work already. Raises InputError, StoreError."""
         context = self._context
-        with context.ledger.read() as connection:
-            dead = [h for h in find_holders(connection) if is_dead(h)]
-        if dead:
-            with context.ledger.write() as connection:
-                log.info("claims_taken_over", rows=free_claims(connection, dead))
+        free_dead_claims(context)
         with context.ledger.read() as connection:
             due = find_due_channels(connection, context.clock.now())
         channels = load_channels(context.settings.config_folder) if due else {}
@@ -92,6 +88,15 @@ def deliver_due(context: Context) -> Counter[str]:
     courier.ring()
     courier.wait()
     return courier.counts
+
+
+def free_dead_claims(context: Context) -> None:
+    """Give back what processes of this machine had claimed that were killed."""
+    with context.ledger.read() as connection:
+        dead = [h for h in find_holders(connection) if is_dead(h)]
+    if dead:
+        with context.ledger.write() as connection:
+            log.info("claims_taken_over", rows=free_claims(connection, dead))
 
 
 def is_dead(holder: str) -> bool:
@@ -148,6 +153,10 @@ def build_message(context: Context, row: Row) -> Message:
         from iprwatch.alerts.render import digest_message
 
         return digest_message(context, row)
+    if row.kind == "notice":
+        from iprwatch.alerts.notice import notice_message
+
+        return notice_message(row, context.settings.current)
     from iprwatch.alerts.alert import alert_message
 
     return alert_message(row, context.settings.current)

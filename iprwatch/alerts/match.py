@@ -17,11 +17,14 @@ import sqlalchemy as sa
 from iprwatch.alerts.outbox import build_row
 from iprwatch.alerts.watches import Watch
 from iprwatch.ledger.articles import WATCHES, find_rows
-from iprwatch.ledger.documents import acknowledge, find_documents, find_queued
+from iprwatch.ledger.documents import acknowledge, clear_queue, find_documents, find_queued
+from iprwatch.ledger.facts import find_fact, store_fact
 from iprwatch.ledger.outbox import INBOX, Told, find_told, put
 from iprwatch.ledger.sources import Read, find_reads
+from iprwatch.ledger.tables import articles
 from iprwatch.logs import open_log
 from pipelines.tag import load_themes
+from search.index import ServerUnavailable
 from search.schema import Document, Query
 from search.watches import Match
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 log = open_log(__name__)
 
 BATCH = 200  # articles a time, so that memory stays flat and a kill costs seconds
+MUTED = "muted"  # a fact of the ledger
 GRACE = timedelta(days=1)  # before a watch's first day: a date without time stands at noon somewhere else in the world
 
 
@@ -43,9 +47,23 @@ class Matched:
     faults: Mapping[str, str] = field(default_factory=dict)  # watches whose files cannot be read
 
 
+def mute(context: Context) -> None:
+    """From here to the next `match_queued`, nothing that is written alerts anybody: a back-fill, which may be killed on its way."""
+    with context.ledger.write() as connection:
+        store_fact(connection, MUTED, "yes")
+
+
+def _forget_muted(connection: sa.Connection) -> None:
+    if find_fact(connection, MUTED):
+        clear_queue(connection, WATCHES)
+        store_fact(connection, MUTED, "")
+
+
 def match_queued(context: Context) -> Matched:
     """Let every article that was written since meet the watches."""
     watches = context.watches.refresh()
+    with context.ledger.write() as connection:
+        _forget_muted(connection)
     done = Matched(faults=watches.faults)
     while True:
         with context.ledger.read() as connection:
@@ -103,14 +121,22 @@ def _match(
     economies = {s.id: s.economy for s in context.sources.values()}
     with context.ledger.read() as connection:
         documents = list(find_documents(connection, [r.id for r in rows], context.encoder.model_id, economies))
-    held = context.index.find(Query(limit=0, facets=("language",))).facets["language"]
-    standing = context.watches.standing(frozenset(held) | {d.language for d in documents})
+    standing = context.watches.standing(_languages(context) | {d.language for d in documents})
     by_id = {r.id: r for r in rows}
     for document in documents:
         matches = {id: match for id, match in standing.match(document).items() if id in awake[document.id]}
         if matches:
             source = context.sources.get(document.source)
             yield document.id, Found(document, by_id[document.id], source.title if source else "", matches)
+
+
+def _languages(context: Context) -> frozenset[str]:
+    """Languages that a question is spelled in: those of the index, or of the record while the index is away, since an alert does not wait for it."""
+    try:
+        return frozenset(context.index.find(Query(limit=0, facets=("language",))).facets["language"])
+    except ServerUnavailable:
+        with context.ledger.read() as connection:
+            return frozenset(connection.scalars(sa.select(articles.c.language).distinct()))
 
 
 def _tell(connection: sa.Connection, context: Context, found: Mapping[str, Found], now: datetime) -> int:

@@ -1,11 +1,13 @@
-"""`iprwatch serve`: keeps going without a scheduler; visits each source when it is due, and delivers what the watches fire."""
+"""`iprwatch serve`: keeps going without a scheduler; visits each source whose bell rings, and delivers what the watches fire."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Event
 from typing import TYPE_CHECKING
 
 import click
@@ -18,19 +20,18 @@ if TYPE_CHECKING:
     from iprwatch.flow import Visit
     from iprwatch.report import Report
 
-LOOK_SECONDS = 1.0  # from one look to the next: one query, or one conditional request to each of the newsroom's lists
+LOOK_SECONDS = 1.0  # from one look to the next: one query, and one conditional request to each of the newsroom's lists
 WHOLE_SECONDS = 300.0  # between visits to all of the newsroom: finds what no list shows, such as an edited page
+SWEEP_SECONDS = 60.0  # between looks for real sources that had no visit for a day
 STOP_SECONDS = 30.0  # an answer that is under way is waited for so long: without it the message would be sent again
 GOOD = ("ok", "unchanged")
-EXAMPLE = "https://office.example/"
-PAGE = b"<html><body><article><h1>Notice</h1><p>5 May 2026</p><p>The office publishes a notice.</p></article></body></html>"
 """Read once at the start, so that the libraries which read pages are loaded when the first item comes."""
 
 
 @click.command("serve")
 @space_option
 def serve_command(demo: bool | None) -> None:
-    """Visit sources as they come due and deliver alerts, until interrupted."""
+    """Visit sources as they change and deliver alerts, until interrupted."""
     from iprwatch.contact import settle_contact
     from iprwatch.context import Context
     from iprwatch.flow import Visit, whole_run
@@ -77,11 +78,10 @@ def serve(context: Context, visit: Visit) -> None:
 def warm(context: Context) -> None:
     """Load now what the first new item would wait for: readers of pages and dates, encoder, tagger, watches. Raises ModelError."""
     from iprwatch.alerts.match import match_queued
-    from pipelines.extract import extract
-    from pipelines.model import Page, Reading
+    from iprwatch.preload import preload
 
-    extract(Page("", EXAMPLE, EXAMPLE, context.clock.now(), 200, "text/html", PAGE), Reading(min_chars=1))
-    context.encoder.encode([EXAMPLE])
+    preload()
+    context.encoder.encode(["notice"])
     context.tagger.tag("", "", "en", (), None)
     match_queued(context)
     context.watches.standing(frozenset())
@@ -120,19 +120,47 @@ class Once:
 
 
 def look(context: Context, visit: Visit) -> Iterator[Sequence[str]]:
-    """What to visit next, again and again, perhaps nothing; a look begins at most once a second.
+    """What to visit next, again and again, perhaps nothing: at once when a bell rings, else every second.
 
-    The newsroom's lists are all looked at each time, and those that changed are visited; the real offices as they come due.
+    Now and then also what no bell tells of: all of the newsroom, of the real offices those that had no visit for a day.
     """
-    from iprwatch.flow import choose_sources, find_due
-    from spiders.watch import Watcher
+    from iprwatch.flow import choose_sources, find_owed, find_stale
 
-    with Watcher([context.sources[i] for i in choose_sources(context)], visit.host_map) as watcher:
-        whole = time.monotonic() + WHOLE_SECONDS
+    ids = choose_sources(context)
+    apart = WHOLE_SECONDS if visit.host_map else SWEEP_SECONDS
+    with watching(context, visit.host_map) as wait:
+        sweep = time.monotonic() + apart
         while True:
-            began = time.monotonic()
-            due = watcher.changed() if visit.host_map else find_due(context, choose_sources(context))
-            if visit.host_map and began > whole:
-                due, whole = choose_sources(context), began + WHOLE_SECONDS
-            yield due
-            time.sleep(max(0.0, LOOK_SECONDS - (time.monotonic() - began)))
+            wait(LOOK_SECONDS)
+            due = find_owed(context, ids)
+            if time.monotonic() > sweep:
+                due, sweep = ids if visit.host_map else [*due, *find_stale(context, ids)], time.monotonic() + apart
+            yield list(dict.fromkeys(due))
+
+
+@contextmanager
+def watching(context: Context, host_map: Mapping[str, str]) -> Iterator[Callable[[float], None]]:
+    """The watcher, in a thread of its own: gives what waits for a bell, so many seconds at most, and raises what ended the watcher."""
+    from anyio.from_thread import start_blocking_portal
+
+    from iprwatch.bells import watch
+
+    bell = Event()
+
+    async def listen() -> None:
+        async for _ in watch(context, host_map, LOOK_SECONDS if host_map else None):
+            bell.set()
+
+    def wait(seconds: float) -> None:
+        bell.wait(seconds)
+        bell.clear()
+        if watcher.done():
+            watcher.result()
+
+    with start_blocking_portal() as portal:
+        watcher = portal.start_task_soon(listen)
+        watcher.add_done_callback(lambda _: bell.set())
+        try:
+            yield wait
+        finally:
+            watcher.cancel()

@@ -73,6 +73,12 @@ def find_by_url(connection: sa.Connection, urls: Sequence[str]) -> dict[str, str
     return found
 
 
+def is_outdated(connection: sa.Connection, urls: Sequence[str], at: datetime) -> bool:
+    """Whether the record has, of the article at one of these addresses, a text that came after `at`."""
+    joined = sa.select(articles.c.id).join(article_urls, article_urls.c.article == articles.c.id)
+    return bool(connection.scalar(joined.where(article_urls.c.url.in_(urls), articles.c.last_changed > at).limit(1)))
+
+
 def find_by_keys(connection: sa.Connection, keys: Sequence[str], most: int) -> list[str]:
     """Ids of articles that share one of these keys (near-duplicate bands, identifiers), at most `most` per key."""
     statement = sa.select(article_keys.c.article).where(article_keys.c.key == sa.bindparam("key")).limit(most)

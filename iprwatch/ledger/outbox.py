@@ -131,6 +131,12 @@ def free_claims(connection: sa.Connection, holders: Sequence[str]) -> int:
     return connection.execute(sa.update(outbox).where(*where).values(**back)).rowcount
 
 
+def find_unsent(connection: sa.Connection, kind: str, before: datetime) -> list[str]:
+    """Ids of digests (or things of notices) that were put here before a time and are not sent."""
+    rows = sa.select(outbox.c.digest).where(outbox.c.kind == kind, outbox.c.state != SENT, outbox.c.created < before)
+    return list(connection.scalars(rows.distinct().order_by(outbox.c.digest)))
+
+
 def retry(connection: sa.Connection, now: datetime) -> int:
     """Let what failed be tried once more, from the beginning; returns how many."""
     again = {"state": WAITING, "due": now, "attempts": 0, "created": now}

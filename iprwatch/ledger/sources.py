@@ -195,6 +195,12 @@ def next_due(source: Source, outcome: Outcome, failures: int, now: datetime) -> 
     return now + max(interval * jitter, timedelta(seconds=outcome.retry_after or 0))
 
 
+def find_leased(connection: sa.Connection, now: datetime) -> set[str]:
+    """Sources that somebody visits. Until the transaction ends nobody else takes a lease."""
+    rows = connection.execute(sa.select(sources.c.id, sources.c.lease_until).order_by(sources.c.id).with_for_update())
+    return {r.id for r in rows if r.lease_until and r.lease_until > now}
+
+
 def take_leases(
     connection: sa.Connection, ids: Sequence[str], holder: str, now: datetime, length: timedelta
 ) -> list[str]:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from iprwatch.errors import StoreError
 
-SCHEMA_HEAD = "0003"  # revision this code is written for; a test compares it with the newest migration
+SCHEMA_HEAD = "0004"  # revision this code is written for; a test compares it with the newest migration
 MIGRATION_LOCK = 0x19_1711  # any number, the same in every process: PostgreSQL's advisory lock of our migrations
 BUSY_SECONDS = 30  # a writer waits so long for another's short transaction
 

@@ -74,6 +74,23 @@ outcomes = sa.Table(
     sa.Index("ix_outcomes_source_at", "source", "at"),
 )
 
+looks = sa.Table(
+    "looks",
+    metadata,
+    sa.Column("source", sa.String(80), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False, default=""),  # of the list; empty: nothing is known of it
+    sa.Column("etag", sa.Text, nullable=False, default=""),
+    sa.Column("last_modified", sa.Text, nullable=False, default=""),
+    sa.Column("looked", Moment),
+    sa.Column("due", Moment, nullable=False),
+    sa.Column("retry", Moment),  # from then on the next good look rings
+    sa.Column("failures", sa.Integer, nullable=False, default=0),  # in a row
+    sa.Column("rings", sa.Integer, nullable=False, default=0),
+    sa.Column("answered", sa.Integer, nullable=False, default=0),  # of the rings; fewer: a visit is owed
+    sa.Column("rung", Moment),  # the last time
+    sa.Column("reason", sa.String(12), nullable=False, default=""),  # of the last ring
+)
+
 entries = sa.Table(
     "entries",
     metadata,

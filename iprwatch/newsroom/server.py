@@ -74,3 +74,6 @@ class Desk(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     do_HEAD = do_GET  # noqa: N815 - the name http.server looks for
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: neither is a connection that falls silent."""
