@@ -3,7 +3,7 @@ BIN := .venv/bin
 export TORCH_BACKEND ?= auto
 SOAK_ROUNDS ?= 50
 .DEFAULT_GOAL := help
-.PHONY: help install run live test soak pictures lint format pins stack
+.PHONY: help install run live airflow test soak pictures lint format pins stack
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -22,6 +22,9 @@ run: install ## the demo: bundled offices, invented items, no network
 live: export IPRWATCH_CONTACT := $(or $(CONTACT),$(IPRWATCH_CONTACT))
 live: install ## the real offices; CONTACT=me@office.example is sent to them
 	@$(BIN)/iprwatch run --live
+
+airflow: install ## Airflow over the demo on this machine: publish an item and see every hop
+	@$(BIN)/iprwatch airflow
 
 stack: ## Elasticsearch, Kibana, PostgreSQL, Airflow and the page in containers; needs Docker and 16 GB of memory
 	@$(or $(wildcard $(BIN)/python),python3) -m iprwatch.stack

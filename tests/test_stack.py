@@ -250,9 +250,11 @@ def test_a_key_may_do_what_the_doctor_asks_for_and_a_reader_may_not_write() -> N
     assert set(ingest["indices"][0]["privileges"]) == set(PRIVILEGES)
     assert set(CLUSTER_PRIVILEGES) <= set(ingest["cluster"])
     for reader in (page, GRANTS["roles"]["iprwatch_analyst"]):
-        assert [i["privileges"] for i in reader["indices"]] == [["read", "view_index_metadata"]]
+        assert reader["indices"][0] == {"names": ["iprwatch-*"], "privileges": ["read", "view_index_metadata"]}
+    named = ["iprwatch-vectors*", "iprwatch-demo-vectors*"]  # what Kibana looks up: the page stores a question's vector
+    assert page["indices"][1:] == [{"names": named, "privileges": ["write", "maintenance"]}]
     everything = [i for grant in (*GRANTS["keys"].values(), *GRANTS["roles"].values()) for i in grant["indices"]]
-    assert {name for i in everything for name in i["names"]} == {"iprwatch-*"}
+    assert {name for i in everything for name in i["names"]} == {"iprwatch-*", *named}
 
 
 def test_the_production_page_lists_exactly_these_privileges() -> None:

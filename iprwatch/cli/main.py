@@ -17,6 +17,10 @@ import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "add": ("iprwatch.cli.add", "Add one document by hand: a file, or a page by its address."),
+    "airflow": (
+        "iprwatch.cli.airflow",
+        "Airflow over the demo on this machine; says what becomes of each published item.",
+    ),
     "alerts": ("iprwatch.cli.watch", "What the watches fired, why, and what became of each delivery."),
     "backup": ("iprwatch.cli.stores", "Copy the ledger to a file."),
     "completion": ("iprwatch.cli.completion", "The script that completes commands in bash, zsh or fish."),
@@ -36,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("iprwatch.cli.stores", "Put a copy of the ledger back and make the index from it."),
     "run": ("iprwatch.cli.run", "One full pass: collect, understand, index, match, deliver."),
     "search": ("iprwatch.cli.search", "Search in words and meaning."),
-    "serve": ("iprwatch.cli.serve", "Keep going without a scheduler: visit each source when it is due."),
+    "serve": ("iprwatch.cli.serve", "Keep going without a scheduler: visit each source when it has changed."),
     "show": ("iprwatch.cli.look", "One article with its themes and reasons."),
     "source": ("iprwatch.cli.look", "The declared sources: list, check."),
     "status": ("iprwatch.cli.look", "Health of sources and stores; exit code 8 when something is red."),
@@ -45,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trend": ("iprwatch.cli.trend", "Themes over time: table, CSV, picture or page."),
     "watch": ("iprwatch.cli.watch", "Standing questions: add, list, show, test, remove."),
     "web": ("iprwatch.cli.web", "The page in the browser: search, items, today, themes over time; reads only."),
+    "words": ("iprwatch.cli.words", "Words that rise in the last days; with Elasticsearch only."),
 }
 """Name → module that holds it (as `<name>_command`), and the line that `--help` shows."""
 

@@ -85,15 +85,21 @@ def announced(folder: Path, port: int) -> Iterator[None]:
         yield
 
 
-def find_hosts(folder: Path) -> dict[str, str]:
-    """The host map of the newsroom that serves this folder now; empty where none does."""
-    from iprwatch.newsroom.state import open_newsroom
-
+def find_port(folder: Path) -> int | None:
+    """Where the newsroom of this folder listens now; None where none serves it."""
     if not (folder / "port").exists():
-        return {}
+        return None
     with (folder / "port").open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:  # it is held, so somebody serves
-            return dict.fromkeys(open_newsroom(folder).hosts, f"127.0.0.1:{int(file.read())}")
-    return {}
+            return int(file.read())
+    return None
+
+
+def find_hosts(folder: Path) -> dict[str, str]:
+    """The host map of the newsroom that serves this folder now; empty where none does."""
+    from iprwatch.newsroom.state import open_newsroom
+
+    port = find_port(folder)
+    return dict.fromkeys(open_newsroom(folder).hosts, f"127.0.0.1:{port}") if port else {}

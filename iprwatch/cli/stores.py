@@ -46,7 +46,7 @@ def reindex_command(force: bool, drop_old: bool, demo: bool | None, as_json: boo
     from iprwatch.logs import configure_logs, open_log
     from iprwatch.reindex import reindex
 
-    settings = settings_of(demo)
+    settings = settings_of(demo).prepared()
     with Context(settings) as context, progress_display() as progress:
         configure_logs(settings.log_folder)
         # The embedded file is made anew in place; Elasticsearch fills a generation beside the live one, and runs go on.
@@ -143,7 +143,7 @@ def restore_command(copy: Path, demo: bool | None, as_json: bool) -> None:
     from iprwatch.logs import configure_logs, open_log
     from iprwatch.reindex import reindex
 
-    settings = settings_of(demo)
+    settings = settings_of(demo).prepared()
     with Context(settings) as context, whole_run(context), progress_display() as progress:
         configure_logs(settings.log_folder)
         restore(copy, settings.database_url, settings.current, lambda done, total: progress("restore", done, total))
