@@ -22,6 +22,9 @@ from iprwatch.settings import Settings, load_settings
 
 WATCH = "title: Everything\nfilters:\n  verdicts: [themed, outside, not_ip]\n"
 BURST_SECONDS = 10.0
+ARRIVAL_SECONDS = (
+    300.0  # what has not arrived by then is lost; while the watcher is down nothing is owed and nothing seen
+)
 QUIET_SECONDS = 3.0  # without anything owed: then all is done
 STEPS = 20  # in which a burst comes: a board is not written for each item
 
@@ -73,15 +76,21 @@ def burst(context: Context, names: Sequence[str], items: int, meanwhile: Mapping
         write_state(folder, state.model_copy(update={"published": tuple(published)}))
         meanwhile.get(step, lambda: None)()
         time.sleep(max(0.0, began + BURST_SECONDS * (step + 1) / STEPS - time.monotonic()))
+
+    def find_lost() -> int:
+        with context.ledger.read() as connection:
+            came = set(connection.scalars(sa.select(articles.c.id).where(articles.c.source.in_(names)))) - before
+        return items - len(came & {id for id, _ in context.index.scan()})
+
+    ends = time.monotonic() + ARRIVAL_SECONDS
+    while find_lost() and time.monotonic() < ends:
+        time.sleep(1)
     await_quiet(context, 600)
     spent = time.monotonic() - began - QUIET_SECONDS
     with context.ledger.read() as connection:
-        came = set(connection.scalars(sa.select(articles.c.id).where(articles.c.source.in_(names)))) - before
         told = sa.select(outbox.c.story, sa.func.count()).where(outbox.c.kind == "alert").group_by(outbox.c.story)
         counts = [n for _, n in connection.execute(told)]
-    return Landed(
-        spent, items - len(came & {id for id, _ in context.index.scan()}), sum(n > 1 for n in counts), len(counts)
-    )
+    return Landed(spent, find_lost(), sum(n > 1 for n in counts), len(counts))
 
 
 def count_runs(record: Path) -> int:
