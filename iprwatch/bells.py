@@ -46,9 +46,7 @@ log = open_log(__name__)
 
 TROUBLE = (StoreError, SQLAlchemyError)  # of a ledger that is busy or away
 
-BEAT = (
-    5.0  # seconds from one read of the ledger to the next: far below any interval, and one transaction for many looks
-)
+BEAT = 5.0  # seconds from one read of the ledger to the next: far below any interval, one transaction for many looks
 GATHER = 0.25  # seconds that a change waits for others, so that a burst is one batch
 APART = 0.25  # seconds between overdue looks after a start: four a second, so that 200 sources take 50 s
 LEARN_EVERY = timedelta(days=1)  # a rhythm is a matter of weeks

@@ -32,15 +32,11 @@ Told = dict[str, Any]
 DEMO_LIMIT = 60.0  # seconds for a visit of the newsroom
 VISIT_LIMIT = 600.0  # seconds for a visit of offices: five new pages of each at a delay of 5 s, twenty times over
 SLOW = 20.0  # seconds: a source whose last visit took longer goes alone, so that no other waits for it
-LOCK_PATIENCE = (
-    120.0  # seconds for another pass in this folder to end: longer than one batch, shorter than a task's patience
-)
+LOCK_PATIENCE = 120.0  # seconds for another pass in this folder to end: longer than one batch
 RECALL = 2.0  # seconds between looks for bells that nobody answers
 PATIENCE = 10.0  # seconds until a bell rings again: a run has begun by then, unless it was lost
 PATIENCE_MOST = 600.0
-OWED_EVERY = (
-    15.0  # seconds between looks for work that was left; it must be seen twice, since usually somebody is at it
-)
+OWED_EVERY = 15.0  # seconds between looks for work that was left; seen twice, since usually somebody is at it
 
 
 @contextmanager
@@ -95,6 +91,7 @@ async def stream_bells(settings: Settings | None = None) -> AsyncIterator[dict[s
                     yield {source: at.isoformat() for source, at in rung.items()}
         except Exception as error:  # noqa: BLE001  a watcher that stays away is the one fault nobody would see
             log.warning("bells_broke", error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(PATIENCE - RECALL)
         await asyncio.sleep(RECALL)
 
 

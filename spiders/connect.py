@@ -16,9 +16,7 @@ import httpx
 
 from spiders.net import is_public
 
-KEPT = (
-    30.0  # seconds a connection stays open: longer than from look to look on loopback, shorter than with real offices
-)
+KEPT = 30.0  # seconds a connection stays open: beyond the next look on loopback, not with real offices
 
 
 class PublicBackend(httpcore.AnyIOBackend):

@@ -231,6 +231,12 @@ def test_the_list_of_commands_says_what_each_does() -> None:
     assert all(re.search(rf"^  {name} +\w", said, re.MULTILINE) for name in COMMANDS)
 
 
+def test_a_port_that_cannot_be_is_refused_before_anything_starts() -> None:
+    refused = iprwatch("airflow", "--port", "99999")
+    assert refused.returncode == iprwatch("web", "--port", "99999").returncode == 2
+    assert "0<=x<=65535" in refused.stderr
+
+
 def test_ctrl_c_within_an_import_is_no_bug_and_a_broken_module_is_one() -> None:
     broken = ImportError("initialization failed")
     assert not was_interrupted(broken)

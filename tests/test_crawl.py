@@ -230,8 +230,8 @@ def test_crawl_delay_of_robots_holds_for_the_real_host_only(office: Office, tmp_
     office.routes = {"slow.example/robots.txt": b"User-agent: *\nCrawl-delay: 1"}
     for host in ("slow", "fast"):
         office.routes |= {f"{host}.example/rss": feed("x", "y"), f"{host}.example/x": PAGE, f"{host}.example/y": PAGE}
-    crawl(office, tmp_path, Job(source("slow"), delay=0.1), Job(source("fast"), delay=0.1))
-    for host, least, most in (("slow", 0.9, 9.0), ("fast", 0.05, 0.9)):
+    crawl(office, tmp_path, Job(source("slow"), delay=0.3), Job(source("fast"), delay=0.3))
+    for host, least, most in (("slow", 0.9, 9.0), ("fast", 0.27, 0.9)):
         times = [at for place, at in office.asked if place.startswith(host)]
         assert all(least <= b - a <= most for a, b in pairwise(times)), (host, times)
 

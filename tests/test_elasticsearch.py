@@ -53,6 +53,14 @@ def own(elasticsearch_url: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
+def placed(own: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """The same, and every index of ours that is opened has that prefix."""
+    for room in ("engines", "reindex"):
+        monkeypatch.setattr(f"iprwatch.{room}.index_prefix", lambda _: own[1])
+    return own
+
+
+@pytest.fixture
 def index(own: tuple[str, str]) -> Iterator[ElasticIndex]:
     opened = ElasticIndex(connect(own[0]), prefix=own[1], dims=DIMS, model="test")
     opened.upsert(CORPUS)
@@ -293,12 +301,8 @@ def test_a_node_killed_often_loses_nothing_and_doubles_nothing(node: Node, tmp_p
     assert_kills_lose_nothing(node, tmp_path, work, int(os.environ.get("IPRWATCH_SOAK_ROUNDS", "10")))
 
 
-def test_search_goes_on_while_a_new_generation_takes_over(
-    own: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url, prefix = own
-    monkeypatch.setattr("iprwatch.engines.index_prefix", lambda _: prefix)
-    monkeypatch.setattr("iprwatch.reindex.index_prefix", lambda _: prefix)
+def test_search_goes_on_while_a_new_generation_takes_over(placed: tuple[str, str], tmp_path: Path) -> None:
+    url, prefix = placed
     with opened(tmp_path, url) as context:
         land_rows(context, rows(150), 500)
         understand(context)
@@ -339,12 +343,8 @@ def test_search_goes_on_while_a_new_generation_takes_over(
         assert find_generations(context.index.client, prefix) == ([4], 4)
 
 
-def test_a_ledger_that_lost_its_articles_does_not_empty_the_index(
-    own: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url, prefix = own
-    monkeypatch.setattr("iprwatch.engines.index_prefix", lambda _: prefix)
-    monkeypatch.setattr("iprwatch.reindex.index_prefix", lambda _: prefix)
+def test_a_ledger_that_lost_its_articles_does_not_empty_the_index(placed: tuple[str, str], tmp_path: Path) -> None:
+    url, prefix = placed
     with opened(tmp_path, url) as context:
         land_rows(context, rows(40), 500)
         understand(context)
@@ -359,12 +359,8 @@ def test_a_ledger_that_lost_its_articles_does_not_empty_the_index(
         assert reindex(context, force=True) == 29
 
 
-def test_an_index_of_another_layout_is_made_anew(
-    own: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url, prefix = own
-    monkeypatch.setattr("iprwatch.engines.index_prefix", lambda _: prefix)
-    monkeypatch.setattr("iprwatch.reindex.index_prefix", lambda _: prefix)
+def test_an_index_of_another_layout_is_made_anew(placed: tuple[str, str], tmp_path: Path) -> None:
+    url, prefix = placed
     with opened(tmp_path, url) as context:
         land_rows(context, rows(12), 500)
         understand(context)

@@ -49,10 +49,8 @@ def test_pins_name_no_address_and_leave_cuda_to_torch() -> None:
 
 
 def test_what_is_imported_is_declared_and_the_reverse() -> None:
-    known = {
-        **packages_distributions(),
-        "airflow": ["apache-airflow"],
-    }  # a frame around the packages that hold the module
+    # apache-airflow is a frame around the packages that hold the module.
+    known = {**packages_distributions(), "airflow": ["apache-airflow"]}
     found: set[str] = set()
     for path in (p for room in ROOMS for p in (ROOT / room).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -190,6 +190,7 @@ def test_the_digest_is_framed_at_its_height_and_may_run_nothing(open_page: Calla
     page.locator("main a.open").first.click()
     frame = page.frame_locator("iframe.frame")
     frame.locator("body", has_text="<script>").wait_for()  # as text; the frame comes after the page
+    assert "allow-scripts" not in page.locator("iframe.frame").get_attribute("sandbox")
     fits = "f => Math.abs(f.offsetHeight - f.contentDocument.documentElement.scrollHeight) < 10"
     page.wait_for_function(fits, arg=page.locator("iframe.frame").element_handle())
 

@@ -19,7 +19,12 @@ LOOK_SECONDS = 0.1  # the hops are shown in tenths of a second
 
 
 @click.command("airflow")
-@click.option("--port", default=0, help="Of Airflow's pages; 0: 8080, or any free one where that is taken.")
+@click.option(
+    "--port",
+    default=0,
+    type=click.IntRange(0, 65535),
+    help="Of Airflow's pages; 0: 8080, or any free one where that is taken.",
+)
 @json_option
 def airflow_command(port: int, as_json: bool) -> None:
     """Run Airflow over the demo on loopback, until interrupted; say what becomes of each item that is published."""

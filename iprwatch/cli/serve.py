@@ -41,14 +41,14 @@ def serve_command(demo: bool | None) -> None:
     settings = settings_of(demo)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Context(settings) as context, whole_run(context), contextlib.suppress(KeyboardInterrupt):
-        click.echo(
-            f"Serving {settings.current} items from {settings.folder}, log {configure_logs(settings.log_folder)}"
-        )
+        log = configure_logs(settings.log_folder)
+        if settings.current == "live":
+            settle_contact(context)
+        click.echo(f"Serving {settings.current} items from {settings.folder}, log {log}")
         if settings.current == "demo":
             with Server(settings.folder / "newsroom", settings.newsroom_port) as server:
                 serve(context, Visit(host_map=server.hosts, delay_scale=0.0, time_limit=60.0))
         else:
-            settle_contact(context)
             serve(context, Visit())
 
 
